@@ -1,0 +1,149 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every Swift target: language mode 6, and the upcoming features that make imports and existentials explicit.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
+let asyncHTTPClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+func shared(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Shared/\(name)", swiftSettings: strict)
+}
+
+func program(
+    _ name: String,
+    _ dependencies: [Target.Dependency],
+    resources: [Resource] = []
+) -> Target {
+    .executableTarget(
+        name: name,
+        dependencies: dependencies,
+        path: "Services/\(name)",
+        resources: resources,
+        swiftSettings: strict
+    )
+}
+
+func library(_ name: String, _ pkgConfig: String, _ package: String) -> Target {
+    .systemLibrary(name: name, path: "Shared/\(name)", pkgConfig: pkgConfig, providers: [.apt([package])])
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: strict)
+}
+
+let package = Package(
+    name: "waybill",
+    dependencies: [
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    ],
+    targets: [
+        // C libraries, each imported by exactly one target
+        library("CLibpq", "libpq", "libpq-dev"),
+        library("CRdkafka", "rdkafka", "librdkafka-dev"),
+        library("COpenSSL", "openssl", "libssl-dev"),
+
+        // Vocabulary: depends on nothing
+        shared("Determinism"),
+        shared("EventContracts", ["Determinism"]),
+        shared("FaultPoints"),
+
+        // Adapters: each hides one outside system
+        shared("Digests", ["COpenSSL"]),
+        shared("PostgresClient", ["CLibpq", "Determinism", logging, lifecycle]),
+        shared("KafkaClient", ["CRdkafka", "Determinism", logging]),
+        shared("ObjectStore", ["Determinism", "Digests", asyncHTTPClient, nioCore, nioHTTP1, logging]),
+
+        // Mechanisms: PostgreSQL only, no Kafka, no HTTP
+        shared("TransactionalOutbox", ["Determinism", "PostgresClient"]),
+        shared("IdempotentInbox", ["Determinism", "PostgresClient"]),
+        shared("SagaEngine", ["Determinism", "PostgresClient"]),
+        shared("Leases", ["Determinism", "PostgresClient"]),
+        shared("AccessTokens", ["Determinism", "Digests", "PostgresClient"]),
+
+        // The frame every program stands in
+        shared(
+            "ServiceBootstrap",
+            ["Determinism", "PostgresClient", logging, lifecycle, signals, nioCore]
+        ),
+        shared(
+            "HTTPServing",
+            [
+                "AccessTokens", "Determinism", "ServiceBootstrap",
+                hummingbird, hummingbirdCore, httpTypes, lifecycle, logging, nioCore, nioHTTP1, nioPosix,
+            ]
+        ),
+
+        program(
+            "UploadService",
+            [
+                "AccessTokens", "Determinism", "Digests", "EventContracts", "FaultPoints", "HTTPServing",
+                "IdempotentInbox", "KafkaClient", "Leases", "ObjectStore", "PostgresClient", "SagaEngine",
+                "ServiceBootstrap", "TransactionalOutbox",
+                hummingbird, httpTypes, lifecycle, logging, nioCore,
+            ],
+            resources: [.embedInCode("Migrations")]
+        ),
+        program(
+            "OutboxRelay",
+            [
+                "Determinism", "FaultPoints", "HTTPServing", "KafkaClient", "Leases", "PostgresClient",
+                "ServiceBootstrap", "TransactionalOutbox", hummingbird, httpTypes, lifecycle, logging, nioCore,
+            ]
+        ),
+        program(
+            "IndexerService",
+            [
+                "AccessTokens", "Determinism", "Digests", "EventContracts", "FaultPoints", "HTTPServing",
+                "IdempotentInbox", "KafkaClient", "Leases", "ObjectStore", "PostgresClient",
+                "ServiceBootstrap", "TransactionalOutbox",
+                hummingbird, httpTypes, lifecycle, logging, nioCore,
+            ],
+            resources: [.embedInCode("Migrations")]
+        ),
+        program(
+            "WaybillCLI",
+            ["AccessTokens", "Determinism", "PostgresClient", "ServiceBootstrap", arguments, logging]
+        ),
+        program("DevBroker", ["CRdkafka", "Determinism"]),
+        program(
+            "DevStore",
+            ["Determinism", "Digests", hummingbird, hummingbirdCore, httpTypes, logging, nioCore, nioPosix]
+        ),
+
+        .target(
+            name: "TestSupport",
+            dependencies: [
+                "Determinism", "PostgresClient", "ServiceBootstrap", logging, nioCore,
+            ],
+            path: "Tests/TestSupport",
+            swiftSettings: strict
+        ),
+        tests("UnitTests", ["TestSupport"]),
+        tests("IntegrationTests", ["TestSupport"]),
+        tests("FaultTests", ["TestSupport"]),
+        tests("EndToEndTests", ["TestSupport"]),
+    ]
+)
