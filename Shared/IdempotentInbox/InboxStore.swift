@@ -1,0 +1,134 @@
+public import PostgresClient
+
+/// Every statement that touches `inbox`, `consumer_offsets` and `parked_records`.
+public enum InboxStore {
+    private static let claim: Statement = """
+        INSERT INTO consumer_offsets (consumer, topic, partition, next_offset) VALUES ($1, $2, $3, 0)
+        ON CONFLICT (consumer, topic, partition) DO UPDATE SET epoch = consumer_offsets.epoch + 1
+        RETURNING epoch, next_offset
+        """
+    private static let advance: Statement = """
+        UPDATE consumer_offsets SET next_offset = greatest(next_offset, $5)
+         WHERE consumer = $1 AND topic = $2 AND partition = $3 AND epoch = $4
+        """
+    /// Never a caught duplicate-key error: that would abort the transaction.
+    private static let remember: Statement = """
+        INSERT INTO inbox (consumer, event_id) SELECT $1, unnest($2::text[])
+        ON CONFLICT DO NOTHING RETURNING event_id
+        """
+    private static let forget: Statement = """
+        DELETE FROM inbox WHERE ctid = ANY (ARRAY(
+            SELECT ctid FROM inbox WHERE seen_at < now() - make_interval(days => $1) LIMIT $2))
+        """
+    private static let park: Statement = """
+        INSERT INTO parked_records
+               (consumer, topic, partition, record_offset, key, value, header_names, header_values, reason)
+        VALUES ($1, $2, $3, $4, $5, $6, $7::text[], $8::bytea[], $9)
+        ON CONFLICT (consumer, topic, partition, record_offset) DO NOTHING
+        """
+    private static let parkedKeys: Statement = """
+        SELECT DISTINCT key FROM parked_records WHERE consumer = $1 AND key = ANY ($2::bytea[])
+        """
+    private static let parkedCount: Statement = "SELECT count(*) FROM parked_records WHERE consumer = $1"
+
+    /// Takes a partition over from whoever held it.
+    ///
+    /// - Returns: the claim, and the offset of the first record that is not applied yet.
+    public static func claim(
+        consumer: String,
+        topic: String,
+        partition: Int32,
+        on pool: PostgresPool
+    ) async throws(DatabaseError) -> (claim: PartitionClaim, nextOffset: Int64) {
+        guard let row = try await pool.query(claim, consumer, topic, partition).first else {
+            throw .unexpectedResult("the partition was not claimed")
+        }
+        let held = PartitionClaim(topic: topic, partition: partition, epoch: try row.int64(0))
+        return (held, try row.int64(1))
+    }
+
+    /// Moves the consumer on, in the transaction of the effects.
+    ///
+    /// - Throws: `.fenced` when another member holds the partition now; let the transaction roll back.
+    public static func advance(
+        consumer: String,
+        _ claim: PartitionClaim,
+        to nextOffset: Int64,
+        in tx: borrowing Transaction
+    ) async throws(InboxFailure) {
+        let count: Int
+        do {
+            count = try await tx.execute(
+                advance,
+                consumer,
+                claim.topic,
+                claim.partition,
+                claim.epoch,
+                nextOffset
+            )
+        } catch { throw .database(error) }
+        guard count == 1 else { throw .fenced }
+    }
+
+    /// - Returns: the ids that `consumer` had not seen before; they are remembered if `tx` commits.
+    public static func remember(
+        _ eventIDs: [String],
+        consumer: String,
+        in tx: borrowing Transaction
+    ) async throws(DatabaseError) -> Set<String> {
+        guard !eventIDs.isEmpty else { return [] }
+        var fresh: Set<String> = []
+        for row in try await tx.query(remember, consumer, eventIDs) { fresh.insert(try row.text(0)) }
+        return fresh
+    }
+
+    /// Forgets events seen more than `days` ago, at most `limit` at a time. What is older is caught by the
+    /// version fence and by the offset.
+    public static func forget(
+        olderThanDays days: Int,
+        limit: Int,
+        on pool: PostgresPool
+    ) async throws(DatabaseError) -> Int {
+        try await pool.execute(forget, days, limit)
+    }
+
+    public static func park(
+        _ records: [ParkedRecord],
+        consumer: String,
+        in tx: borrowing Transaction
+    ) async throws(DatabaseError) {
+        for record in records {
+            try await tx.execute(
+                park,
+                consumer,
+                record.topic,
+                record.partition,
+                record.offset,
+                record.key,
+                record.value,
+                record.headers.map(\.name),
+                record.headers.map(\.value),
+                record.reason
+            )
+        }
+    }
+
+    /// - Returns: those of `keys` that have parked records; later events of theirs must wait behind them.
+    public static func parkedKeys(
+        among keys: [[UInt8]],
+        consumer: String,
+        in tx: borrowing Transaction
+    ) async throws(DatabaseError) -> Set<[UInt8]> {
+        guard !keys.isEmpty else { return [] }
+        var parked: Set<[UInt8]> = []
+        for row in try await tx.query(parkedKeys, consumer, keys) { parked.insert(try row.bytes(0)) }
+        return parked
+    }
+
+    public static func parkedCount(
+        consumer: String,
+        on pool: PostgresPool
+    ) async throws(DatabaseError) -> Int64 {
+        try await pool.query(parkedCount, consumer).first?.int64(0) ?? 0
+    }
+}

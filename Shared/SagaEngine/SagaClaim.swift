@@ -1,0 +1,91 @@
+public import PostgresClient
+
+public import struct FoundationEssentials.UUID
+
+/// A saga about to be stored.
+public struct NewSaga: Sendable {
+    public let id: UUID
+    public let kind: String
+    /// What the saga is about. One saga of a kind exists per subject.
+    public let subject: UUID
+    /// Everything the steps need to know, as JSON.
+    public let context: String
+
+    public init(id: UUID, kind: String, subject: UUID, context: String) {
+        self.id = id
+        self.kind = kind
+        self.subject = subject
+        self.context = context
+    }
+}
+
+/// The right to drive one saga, as long as nobody claims it with a higher epoch.
+public struct SagaClaim: Sendable {
+    public let id: UUID
+    public let kind: String
+    public let subject: UUID
+    public let context: String
+    public let log: [SagaEntry]
+    public let epoch: Int64
+    public let attemptCount: Int
+
+    public init(
+        id: UUID,
+        kind: String,
+        subject: UUID,
+        context: String,
+        log: [SagaEntry],
+        epoch: Int64,
+        attemptCount: Int = 0
+    ) {
+        self.id = id
+        self.kind = kind
+        self.subject = subject
+        self.context = context
+        self.log = log
+        self.epoch = epoch
+        self.attemptCount = attemptCount
+    }
+
+    /// The claim of the process that has just stored `saga` under its own lease.
+    public init(of saga: NewSaga, log: [SagaEntry]) {
+        self.init(
+            id: saga.id,
+            kind: saga.kind,
+            subject: saga.subject,
+            context: saga.context,
+            log: log,
+            epoch: 1
+        )
+    }
+}
+
+public struct SagaCensus: Sendable {
+    public let kind: String
+    public let count: Int64
+    public let stuckCount: Int64
+    public let oldestAgeSeconds: Int64
+}
+
+/// Lets a step record its success in the transaction of its effect.
+public struct StepHandle: Sendable {
+    public let sagaID: UUID
+    public let epoch: Int64
+    let entries: [SagaEntry]
+    let endsSaga: Bool
+
+    /// Call it inside the transaction that makes the step's effect durable, and return the receipt.
+    ///
+    /// - Throws: `.lost` when another process has claimed the saga; let the transaction roll back.
+    public func record(in tx: borrowing Transaction) async throws(StepFailure) -> StepReceipt {
+        let isOurs: Bool
+        do {
+            isOurs =
+                endsSaga
+                ? try await SagaStore.end(sagaID, epoch: epoch, in: tx)
+                : try await SagaStore.append(entries, to: sagaID, epoch: epoch, in: tx)
+        } catch { throw .transient("\(error)") }
+        guard isOurs else { throw .lost }
+        return .recorded
+    }
+}

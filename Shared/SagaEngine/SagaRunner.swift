@@ -1,0 +1,136 @@
+public import Determinism
+public import PostgresClient
+
+/// How driving a saga came to an end, for now or for good.
+public enum SagaEnd: Equatable, Sendable {
+    case completed
+    /// Unwound; the reason is the failure that started it, if this process saw it.
+    case compensated(reason: String?)
+    /// Put down until its time or a wake-up. The reason is the failure, if there was one.
+    case postponed(reason: String?)
+    /// Another process drives it.
+    case lost
+}
+
+/// Drives sagas of one kind: asks the plan, runs the step, records it, again.
+public struct SagaRunner<Context: Sendable>: Sendable {
+    let saga: Saga<Context>
+    let pool: PostgresPool
+    let random: any RandomSource
+    let backoff: Backoff
+
+    public init(
+        _ saga: Saga<Context>,
+        pool: PostgresPool,
+        random: any RandomSource,
+        backoff: Backoff = Backoff()
+    ) {
+        self.saga = saga
+        self.pool = pool
+        self.random = random
+        self.backoff = backoff
+    }
+
+    /// Drives a claimed saga as far as it goes. Never throws: what could not be done is postponed, and a
+    /// database that does not answer leaves the saga to whoever claims it when the lease is over.
+    public func drive(_ claim: SagaClaim, _ context: Context) async -> SagaEnd {
+        var log = claim.log
+        var reason: String?
+        while true {
+            let entry: SagaEntry
+            do {
+                switch saga.plan(after: log) {
+                case .completed: return .completed
+                case .compensated: return .compensated(reason: reason)
+                case .unreadable:
+                    throw StepFailure.transient("\(claim.kind): the log was written by a newer program")
+                case .run(let index):
+                    entry = .succeeded(index)
+                    try await perform(saga.steps[index].run, entry, claim, &log, context)
+                case .undo(let index):
+                    entry = .undone(index)
+                    guard case .compensatable(let undo?) = saga.steps[index].kind else { return .lost }
+                    try await perform(undo, entry, claim, &log, context)
+                }
+            } catch {
+                if let end = await settle(error, claim, &log, &reason) { return end }
+            }
+        }
+    }
+
+    private func perform(
+        _ action: Step<Context>.Action,
+        _ entry: SagaEntry,
+        _ claim: SagaClaim,
+        _ log: inout [SagaEntry],
+        _ context: Context
+    ) async throws(StepFailure) {
+        let handle = self.handle(for: entry, claim, log)
+        if case .unrecorded = try await action(context, handle) { try await record(handle) }
+        log += handle.entries
+    }
+
+    /// Decides what a failure means: nil goes on with the loop.
+    private func settle(
+        _ failure: StepFailure,
+        _ claim: SagaClaim,
+        _ log: inout [SagaEntry],
+        _ reason: inout String?
+    ) async -> SagaEnd? {
+        switch failure {
+        case .lost: return .lost
+        case .waiting(let pause): return await postpone(claim, pause, nil)
+        case .transient(let text): return await postpone(claim, pause(after: claim.attemptCount), text)
+        case .definite(let text):
+            guard case .run(let index) = saga.plan(after: log), !isRetriable(index) else {
+                return await postpone(claim, pause(after: claim.attemptCount), text)
+            }
+            reason = text
+            let handle = self.handle(for: .failed(index), claim, log)
+            do { try await record(handle) } catch { return await settleFailedRecord(error, claim, text) }
+            log += handle.entries
+            return nil
+        }
+    }
+
+    private func settleFailedRecord(_ failure: StepFailure, _ claim: SagaClaim, _ text: String) async -> SagaEnd {
+        failure == .lost ? .lost : await postpone(claim, pause(after: claim.attemptCount), text)
+    }
+
+    private func handle(for entry: SagaEntry, _ claim: SagaClaim, _ log: [SagaEntry]) -> StepHandle {
+        let plan = saga.plan(after: log + [entry])
+        return StepHandle(
+            sagaID: claim.id,
+            epoch: claim.epoch,
+            entries: saga.entries(recording: entry, after: log),
+            endsSaga: plan == .completed || plan == .compensated
+        )
+    }
+
+    private func record(_ handle: StepHandle) async throws(StepFailure) {
+        do {
+            _ = try await pool.withTransaction {
+                (tx: borrowing Transaction) async throws(StepFailure) -> StepReceipt in
+                try await handle.record(in: tx)
+            }
+        } catch {
+            switch error {
+            case .rolledBack(let failure): throw failure
+            case .notStarted, .commitRefused, .commitOutcomeUnknown: throw .transient("\(error)")
+            }
+        }
+    }
+
+    private func postpone(_ claim: SagaClaim, _ pause: Duration, _ reason: String?) async -> SagaEnd {
+        // When the database does not answer, the lease runs out and another process goes on.
+        try? await SagaStore.postpone(claim, pause: pause, failure: reason, on: pool)
+        return .postponed(reason: reason)
+    }
+
+    private func pause(after attemptCount: Int) -> Duration { backoff.pause(after: attemptCount, random) }
+
+    private func isRetriable(_ index: Int) -> Bool {
+        if case .retriable = saga.steps[index].kind { return true }
+        return false
+    }
+}

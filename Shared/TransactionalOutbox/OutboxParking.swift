@@ -1,0 +1,80 @@
+public import PostgresClient
+
+/// Rows that can never be published, and what follows them under the same key: they wait here, in order,
+/// so that they block their own key only.
+extension TickStore {
+    private static let parkedKeys: Statement = "SELECT DISTINCT key FROM outbox_parked"
+    private static let fence: Statement = "SELECT 1 FROM outbox_tick WHERE epoch = $1 FOR SHARE"
+    private static let park: Statement = """
+        INSERT INTO outbox_parked (id, event_id, topic, key, version, headers, payload, reason)
+        SELECT id, event_id, topic, key, version, headers, payload, $2 FROM outbox WHERE id = ANY ($1)
+        ON CONFLICT (id) DO NOTHING
+        """
+    private static let parkedRows: Statement = """
+        SELECT id, event_id, topic, key, version, headers, payload
+          FROM outbox_parked WHERE key = $1 AND id > $2 ORDER BY id LIMIT $3
+        """
+    private static let unpark: Statement = "DELETE FROM outbox_parked WHERE key = $1 AND id <= $2"
+    private static let parkedCount: Statement = "SELECT count(*) FROM outbox_parked"
+
+    public func parkedKeys() async throws(DatabaseError) -> Set<String> {
+        var keys: Set<String> = []
+        for row in try await pool.query(Self.parkedKeys) { keys.insert(try row.text(0)) }
+        return keys
+    }
+
+    public func parkedCount() async throws(DatabaseError) -> Int64 {
+        try await pool.query(Self.parkedCount).first?.int64(0) ?? 0
+    }
+
+    /// Copies rows aside. They are durable there before the relay moves past them.
+    public func park(_ ids: [Int64], reason: String, epoch: Int64) async throws(TickFailure) {
+        guard !ids.isEmpty else { return }
+        try await fenced(epoch) { tx throws(DatabaseError) in
+            try await tx.execute(Self.park, ids, reason)
+        }
+    }
+
+    public func parkedRows(
+        of key: String,
+        after id: Int64,
+        limit: Int
+    ) async throws(TickFailure) -> [OutboxRow] {
+        do throws(DatabaseError) {
+            var rows: [OutboxRow] = []
+            for row in try await pool.query(Self.parkedRows, key, id, limit) { rows.append(try outboxRow(row)) }
+            return rows
+        } catch { throw .database(error) }
+    }
+
+    /// Forgets parked rows of `key` up to `id`, which have been published meanwhile.
+    public func unpark(_ key: String, through id: Int64, epoch: Int64) async throws(TickFailure) {
+        try await fenced(epoch) { tx throws(DatabaseError) in try await tx.execute(Self.unpark, key, id) }
+    }
+
+    /// Runs `body` in a transaction that holds the tick row, so that no newer epoch can begin before it ends.
+    func fenced<Value: Sendable>(
+        _ epoch: Int64,
+        _ body: (borrowing Transaction) async throws(DatabaseError) -> Value
+    ) async throws(TickFailure) -> Value {
+        do {
+            return try await pool.withTransaction {
+                (tx: borrowing Transaction) async throws(TickFailure) -> Value in
+                do throws(DatabaseError) {
+                    if try await tx.query(Self.fence, epoch).count == 1 { return try await body(tx) }
+                } catch { throw .database(error) }
+                throw .fenced
+            }
+        } catch { throw TickFailure(error) }
+    }
+}
+
+extension TickFailure {
+    init(_ failure: TransactionError<TickFailure>) {
+        switch failure {
+        case .rolledBack(let inner): self = inner
+        case .notStarted(let inner), .commitOutcomeUnknown(let inner): self = .database(inner)
+        case .commitRefused: self = .database(.unexpectedResult("COMMIT was answered with ROLLBACK"))
+        }
+    }
+}

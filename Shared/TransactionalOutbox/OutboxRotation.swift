@@ -1,0 +1,80 @@
+import PostgresClient
+
+/// Turns partitions, so that a published row costs neither a delete nor a vacuum.
+///
+/// A partition is truncated only while its lock is held and a fresh look shows that every row in it is
+/// visible in the snapshot the last finished tick ended with; a writer that picked the slot earlier and
+/// inserts later finds an empty partition, and the reader finds its row.
+extension TickStore {
+    private static let writer: Statement = """
+        SELECT w.slot,
+               (SELECT last_value FROM outbox_id_seq) - w.rotated_id,
+               extract(epoch FROM clock_timestamp() - w.rotated_at)::bigint
+          FROM outbox_writer w
+        """
+    private static let turn: Statement = """
+        UPDATE outbox_writer
+           SET slot = $2, rotated_at = clock_timestamp(),
+               rotated_id = (SELECT last_value FROM outbox_id_seq)
+         WHERE slot = $1 AND EXISTS (SELECT 1 FROM outbox_tick WHERE epoch = $3)
+        """
+    private static let waitBriefly: Statement = "SET LOCAL lock_timeout = '50ms'"
+    private static let locks: [Statement] = [
+        "LOCK TABLE ONLY outbox_0 IN ACCESS EXCLUSIVE MODE",
+        "LOCK TABLE ONLY outbox_1 IN ACCESS EXCLUSIVE MODE",
+        "LOCK TABLE ONLY outbox_2 IN ACCESS EXCLUSIVE MODE",
+    ]
+    private static let truncations: [Statement] = [
+        "TRUNCATE ONLY outbox_0", "TRUNCATE ONLY outbox_1", "TRUNCATE ONLY outbox_2",
+    ]
+    private static let unpublished: Statement = """
+        SELECT 1 FROM outbox o, outbox_tick t
+         WHERE o.slot = $1
+           AND (o.tx >= pg_snapshot_xmax(t.snap_from)
+                OR o.tx = ANY (ARRAY(SELECT pg_snapshot_xip(t.snap_from))))
+         LIMIT 1
+        """
+
+    /// When it is time to turn: rows drawn since the last turn, or seconds since then.
+    public struct RotationLimits: Sendable {
+        public let rowCount: Int64
+        public let ageSeconds: Int64
+
+        public init(rowCount: Int64 = 1_000_000, ageSeconds: Int64 = 3_600) {
+            self.rowCount = rowCount
+            self.ageSeconds = ageSeconds
+        }
+    }
+
+    /// Empties the partition that is next in turn, and lets writers use it, when the limits say so.
+    ///
+    /// - Returns: the slot that writers use from now on, or nil when it was not time or the next partition
+    ///   still holds unpublished rows; then nothing changed.
+    public func rotate(epoch: Int64, limits: RotationLimits) async throws(TickFailure) -> Int? {
+        let slot: Int
+        do {
+            guard let row = try await pool.query(Self.writer).first else { return nil }
+            let (rows, age) = (try row.int64(1), try row.int64(2))
+            guard rows >= limits.rowCount || (rows > 0 && age >= limits.ageSeconds) else { return nil }
+            slot = try row.int(0)
+        } catch { throw .database(error) }
+        let next = (slot + 1) % OutboxSchema.partitionCount
+        guard Self.locks.indices.contains(next), try await truncate(next, epoch: epoch) else { return nil }
+        do {
+            return try await pool.execute(Self.turn, slot, next, epoch) == 1 ? next : nil
+        } catch { throw .database(error) }
+    }
+
+    /// - Returns: false when the partition holds an unpublished row or its lock was not to be had at once.
+    private func truncate(_ slot: Int, epoch: Int64) async throws(TickFailure) -> Bool {
+        do {
+            return try await fenced(epoch) { tx throws(DatabaseError) in
+                try await tx.execute(Self.waitBriefly)
+                try await tx.execute(Self.locks[slot])
+                guard try await tx.query(Self.unpublished, slot).isEmpty else { return false }
+                try await tx.execute(Self.truncations[slot])
+                return true
+            }
+        } catch .database(.refused(sqlState: "55P03", _, _)) { return false }
+    }
+}

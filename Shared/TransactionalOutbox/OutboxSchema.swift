@@ -1,0 +1,75 @@
+/// The outbox's tables, for a service's migrations. Frozen: a change is a new migration.
+public enum OutboxSchema {
+    /// How many partitions take turns. Three: one written, one being drained, one empty.
+    public static let partitionCount = 3
+
+    /// - `outbox` is append-only. `id` is drawn while the writer holds its aggregate's row lock, so per key the
+    ///   order of ids is the order of commits; `tx` says in which transaction, so a reader can ask a snapshot.
+    ///   `slot` picks the partition; a partition is truncated once all its rows are published.
+    /// - `outbox_writer` names the slot written now.
+    /// - `outbox_tick` is how far the relay has come.
+    /// - `outbox_parked` holds rows that can never be published, and what followed them under the same key.
+    /// - `outbox_requests` is what operators ask of the relay: publish again, or try a parked key again.
+    public static let version1 = """
+        CREATE SEQUENCE outbox_id_seq AS bigint CACHE 1;
+
+        CREATE TABLE outbox (
+            id         bigint      NOT NULL DEFAULT nextval('outbox_id_seq'),
+            tx         xid8        NOT NULL DEFAULT pg_current_xact_id(),
+            slot       smallint    NOT NULL,
+            event_id   text        NOT NULL,
+            topic      text        NOT NULL,
+            key        text        NOT NULL,
+            version    bigint      NOT NULL,
+            headers    text[]      NOT NULL,
+            payload    bytea       NOT NULL CHECK (octet_length(payload) <= 524288),
+            created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+        ) PARTITION BY LIST (slot);
+        CREATE TABLE outbox_0 PARTITION OF outbox FOR VALUES IN (0);
+        CREATE TABLE outbox_1 PARTITION OF outbox FOR VALUES IN (1);
+        CREATE TABLE outbox_2 PARTITION OF outbox FOR VALUES IN (2);
+        CREATE INDEX outbox_by_id ON outbox (id);
+        CREATE INDEX outbox_by_tx ON outbox (tx);
+
+        CREATE TABLE outbox_writer (
+            only       boolean     PRIMARY KEY DEFAULT true CHECK (only),
+            slot       smallint    NOT NULL,
+            rotated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+            rotated_id bigint      NOT NULL DEFAULT 0
+        );
+        INSERT INTO outbox_writer (slot) VALUES (0);
+
+        CREATE TABLE outbox_tick (
+            only        boolean     PRIMARY KEY DEFAULT true CHECK (only),
+            epoch       bigint      NOT NULL DEFAULT 0,
+            incarnation text        NOT NULL DEFAULT '',
+            snap_from   pg_snapshot NOT NULL DEFAULT '1:1:',
+            snap_to     pg_snapshot,
+            last_id     bigint      NOT NULL DEFAULT 0
+        );
+        INSERT INTO outbox_tick DEFAULT VALUES;
+
+        CREATE TABLE outbox_parked (
+            id        bigint      PRIMARY KEY,
+            event_id  text        NOT NULL,
+            topic     text        NOT NULL,
+            key       text        NOT NULL,
+            version   bigint      NOT NULL,
+            headers   text[]      NOT NULL,
+            payload   bytea       NOT NULL,
+            reason    text        NOT NULL,
+            parked_at timestamptz NOT NULL DEFAULT clock_timestamp()
+        );
+        CREATE INDEX outbox_parked_by_key ON outbox_parked (key, id);
+
+        CREATE TABLE outbox_requests (
+            id           bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            kind         text        NOT NULL CHECK (kind IN ('REPUBLISH', 'UNPARK')),
+            key          text,
+            since        timestamptz,
+            requested_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+            done_at      timestamptz,
+            result       text
+        );
+        """
+}

@@ -1,0 +1,33 @@
+public import PostgresClient
+
+/// Where the relay stands. A *tick* is the set of rows that became visible between two snapshots.
+///
+/// Every row becomes visible in exactly one tick, in whatever order transactions commit. If version 2 of a
+/// key is visible, version 1 committed before version 2 got the row lock; so it is in the same tick with a
+/// lower id, or in an earlier tick. A transaction held open delays its own rows only.
+public struct TickPosition: Equatable, Sendable {
+    /// `pg_snapshot` text: every row visible in it has been published.
+    public let from: String
+    /// The snapshot that ends the tick under way; nil between ticks.
+    public let to: String?
+    /// Rows of the tick under way up to this id are published.
+    public let lastID: Int64
+
+    public init(from: String, to: String?, lastID: Int64) {
+        self.from = from
+        self.to = to
+        self.lastID = lastID
+    }
+}
+
+/// One event as it lies in the outbox. The relay never looks inside.
+public struct OutboxRow: Sendable {
+    public let id: Int64
+    public let event: OutboxEvent
+}
+
+public enum TickFailure: Error, Equatable, Sendable {
+    case database(DatabaseError)
+    /// A newer epoch reads this outbox now. Stop; nothing of the caller's was written.
+    case fenced
+}
