@@ -1,0 +1,138 @@
+public import Determinism
+import FoundationEssentials
+import Glibc
+public import Logging
+public import ServiceLifecycle
+import UnixSignals
+
+/// What every program is given: its environment and the outside world as parameters.
+public struct ProgramFrame: Sendable {
+    public let environment: [String: String]
+    public let time: any TimeSource
+    public let random: any RandomSource
+    public let logger: Logger
+    public let metrics: MetricsRegistry
+    public let health: HealthRegistry
+
+    /// A logger of the same program with another name.
+    public let makeLogger: @Sendable (String) -> Logger
+}
+
+/// One part of a program.
+public struct ProgramService: Sendable {
+    let service: any Service
+    let isAllowedToFinish: Bool
+
+    /// - Parameter mayFinish: its normal end does not end the program (a task that runs once).
+    public init(_ service: any Service, mayFinish: Bool = false) {
+        self.service = service
+        isAllowedToFinish = mayFinish
+    }
+}
+
+/// How a program ends, as `sysexits.h` has it.
+public enum ProgramExit: Int32, Sendable {
+    case success = 0
+    case failure = 1
+    case configuration = 78
+}
+
+/// Builds the services and runs them until SIGTERM or SIGINT, then returns how it went. The only reader of the environment.
+///
+/// The list is the start order; services stop in the opposite order, each before the next is asked, within
+/// `gracefulLimit` altogether. After that their tasks are cancelled. A service that ends early stops the program.
+/// Configuration errors are one plain sentence on standard error.
+public func runProgram(
+    _ name: String,
+    gracefulLimit: Duration = .seconds(25),
+    services build: @Sendable (ProgramFrame) async throws -> [ProgramService]
+) async -> ProgramExit {
+    // A peer that hangs up must show as an error of the write, not end the process.
+    signal(SIGPIPE, SIG_IGN)
+    let output = LogOutput(descriptor: 1)
+    defer { output.flush() }
+    do {
+        let environment = ProcessInfo.processInfo.environment
+        let frame = makeFrame(name, environment, output, try LogSettings(environment))
+        let services = try await build(frame)
+        try await run(services, frame, gracefulLimit)
+        frame.logger.info("stopped")
+        return .success
+    } catch let error as ConfigurationError {
+        say("\(name): \(error)")
+        return .configuration
+    } catch {
+        output.flush()
+        say("\(name): stopped because of an error: \(error)")
+        return .failure
+    }
+}
+
+/// For the operator who started the program by hand: not a log line.
+private func say(_ sentence: String) {
+    let output = LogOutput(descriptor: 2)
+    output.write(Array("\(sentence)\n".utf8))
+    output.flush()
+}
+
+private func makeFrame(
+    _ name: String,
+    _ environment: [String: String],
+    _ output: LogOutput,
+    _ settings: LogSettings
+) -> ProgramFrame {
+    let time = SystemTime()
+    let makeLogger: @Sendable (String) -> Logger = { label in
+        Logger(label: label) { JSONLogHandler(label: $0, level: settings.level, output: output, time: time) }
+    }
+    // Libraries that make their own loggers get the same lines.
+    LoggingSystem.bootstrap { JSONLogHandler(label: $0, level: settings.level, output: output, time: time) }
+    let logger = makeLogger(name)
+    let metrics = MetricsRegistry()
+    metrics.addProcessMetrics()
+    return ProgramFrame(
+        environment: environment,
+        time: time,
+        random: SystemRandom(),
+        logger: logger,
+        metrics: metrics,
+        health: HealthRegistry(time: time, logger: logger),
+        makeLogger: makeLogger
+    )
+}
+
+private func run(_ services: [ProgramService], _ frame: ProgramFrame, _ gracefulLimit: Duration) async throws
+{
+    var configuration = ServiceGroupConfiguration(
+        services: services.map {
+            ServiceGroupConfiguration.ServiceConfiguration(
+                service: $0.isAllowedToFinish ? $0.service : LastingService(service: $0.service),
+                successTerminationBehavior: .ignore,
+                failureTerminationBehavior: .gracefullyShutdownGroup,
+                serviceName: "\(type(of: $0.service))"
+            )
+        },
+        gracefulShutdownSignals: [.sigterm, .sigint],
+        logger: frame.logger
+    )
+    configuration.maximumGracefulShutdownDuration = gracefulLimit
+    configuration.maximumCancellationDuration = .seconds(3)
+    try await ServiceGroup(configuration: configuration).run()
+}
+
+/// Turns the early end of a service into a failure: a program that lost a part must not look healthy.
+private struct LastingService: Service {
+    let service: any Service
+
+    func run() async throws {
+        try await service.run()
+        guard Task.isShuttingDownGracefully || Task.isCancelled else {
+            throw ServiceEndedEarly(name: "\(type(of: service))")
+        }
+    }
+}
+
+struct ServiceEndedEarly: Error, CustomStringConvertible {
+    let name: String
+    var description: String { "\(name) ended although nobody asked it to" }
+}
