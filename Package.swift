@@ -71,7 +71,9 @@ let package = Package(
         shared("FaultPoints"),
 
         // Adapters: each hides one outside system
-        shared("Digests", ["COpenSSL"]),
+        // Checksums are C so that a debug build is as fast as a release build.
+        .target(name: "CChecksums", path: "Shared/CChecksums", cSettings: [.unsafeFlags(["-O2"])]),
+        shared("Digests", ["CChecksums", "COpenSSL"]),
         shared("PostgresClient", ["CLibpq", "Determinism", logging, lifecycle]),
         shared("KafkaClient", ["CRdkafka", "Determinism", logging]),
         shared("ObjectStore", ["Determinism", "Digests", asyncHTTPClient, nioCore, nioHTTP1, logging]),
@@ -110,7 +112,8 @@ let package = Package(
             "OutboxRelay",
             [
                 "Determinism", "FaultPoints", "HTTPServing", "KafkaClient", "Leases", "PostgresClient",
-                "ServiceBootstrap", "TransactionalOutbox", hummingbird, httpTypes, lifecycle, logging, nioCore,
+                "ServiceBootstrap", "TransactionalOutbox", hummingbird, httpTypes, lifecycle, logging,
+                nioCore,
             ]
         ),
         program(
@@ -141,7 +144,7 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: strict
         ),
-        tests("UnitTests", ["TestSupport"]),
+        tests("UnitTests", ["CChecksums", "Digests", "ObjectStore", "TestSupport"]),
         tests("IntegrationTests", ["TestSupport"]),
         tests("FaultTests", ["TestSupport"]),
         tests("EndToEndTests", ["TestSupport"]),
