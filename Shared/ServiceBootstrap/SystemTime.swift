@@ -1,0 +1,37 @@
+public import Determinism
+import Glibc
+
+/// The machine's clocks: `CLOCK_REALTIME` for instants, `CLOCK_MONOTONIC` for durations.
+public struct SystemTime: TimeSource {
+    /// Makes the only clock a program needs; values are interchangeable.
+    public init() {}
+
+    /// The wall clock, in UTC, to the microsecond.
+    public var now: Timestamp {
+        let (seconds, nanoseconds) = read(CLOCK_REALTIME)
+        return Timestamp(secondsSinceEpoch: seconds).advanced(by: .nanoseconds(nanoseconds))
+    }
+
+    /// Since the machine started, suspended time not counted.
+    public var uptime: Duration {
+        let (seconds, nanoseconds) = read(CLOCK_MONOTONIC)
+        return .seconds(seconds) + .nanoseconds(nanoseconds)
+    }
+
+    /// Returns at once for a duration of zero or less.
+    public func sleep(for duration: Duration) async throws(CancellationError) {
+        do {
+            try await Task.sleep(for: duration)
+        } catch {
+            // Task.sleep fails for one reason only.
+            throw CancellationError()
+        }
+    }
+
+    private func read(_ clock: clockid_t) -> (seconds: Int64, nanoseconds: Int64) {
+        var value = timespec()
+        // Fails only for an unknown clock or a bad pointer; neither can happen here.
+        clock_gettime(clock, &value)
+        return (Int64(value.tv_sec), Int64(value.tv_nsec))
+    }
+}
