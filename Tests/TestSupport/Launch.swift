@@ -1,0 +1,61 @@
+import Foundation
+
+/// One `posix_spawn` with both outputs in a pipe.
+///
+/// Debian's `setpriv` sets the parent-death signal and then executes the program under the same process id.
+struct Launch: Sendable {
+    private let command: [String]
+    private let environment: [String]
+
+    init(_ path: String, _ arguments: [String], environment: [String: String]) {
+        let setpriv = "/usr/bin/setpriv"
+        let guardian =
+            FileManager.default.isExecutableFile(atPath: setpriv)
+            ? [setpriv, "--pdeathsig", "KILL", "--"] : []
+        command = guardian + [path] + arguments
+        self.environment = environment.map { "\($0.key)=\($0.value)" }
+    }
+
+    /// Must be called on a thread that outlives the child.
+    func run() throws -> (pid_t, FileHandle) {
+        let pipe = Pipe()
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        let sink = pipe.fileHandleForWriting.fileDescriptor
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_adddup2(&actions, sink, 1)
+        posix_spawn_file_actions_adddup2(&actions, sink, 2)
+
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var unblocked = sigset_t()
+        sigemptyset(&unblocked)
+        posix_spawnattr_setsigmask(&attributes, &unblocked)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+
+        var processID: pid_t = 0
+        let code = withCStrings(command) { arguments in
+            withCStrings(environment) { variables in
+                posix_spawn(&processID, command[0], &actions, &attributes, arguments, variables)
+            }
+        }
+        try pipe.fileHandleForWriting.close()
+        guard code == 0 else { throw TestProgramFailure.notStarted(command[0], errno: code) }
+        return (processID, pipe.fileHandleForReading)
+    }
+}
+
+/// Lends a NULL-terminated array of C strings for the length of one call.
+private func withCStrings<Value>(
+    _ strings: [String],
+    _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Value
+) -> Value {
+    let pointers = strings.map { strdup($0) }
+    defer { for pointer in pointers { free(pointer) } }
+    return (pointers + [nil]).withUnsafeBufferPointer { buffer in
+        // A non-empty array always has a base address: at least the terminator is there.
+        body(buffer.baseAddress.unsafelyUnwrapped)
+    }
+}

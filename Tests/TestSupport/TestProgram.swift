@@ -1,0 +1,165 @@
+import Foundation
+
+/// One of this package's executables, running as a child of the test process.
+///
+/// Its output goes to a file; the test waits for lines and for the exit by signal, never by sleeping. The
+/// child gets SIGKILL when the value goes away, and from the kernel when the test process dies.
+public final class TestProgram: Sendable {
+    public let name: String
+    public let processID: Int32
+    /// The line that said the program is ready.
+    public let readyLine: String
+    /// Everything the program wrote to standard output and standard error.
+    public let outputPath: String
+    private let process: ChildProcess
+
+    private init(name: String, process: ChildProcess, readyLine: String) {
+        self.name = name
+        self.process = process
+        self.readyLine = readyLine
+        processID = process.processID
+        outputPath = process.outputPath
+    }
+
+    deinit { process.signal(SIGKILL) }
+
+    /// Starts `name` from the build folder and waits for its ready line.
+    ///
+    /// - Parameters:
+    ///   - ready: how the ready line begins; `"<name> ready"` unless told.
+    ///   - environment: added to the test's own environment.
+    /// - Throws: `TestProgramFailure` with the program's output when it ends or stays silent; no child is left.
+    public static func start(
+        _ name: String,
+        _ arguments: [String] = [],
+        environment: [String: String] = [:],
+        ready: String? = nil,
+        within limit: Duration = .seconds(60)
+    ) async throws -> TestProgram {
+        let process = try await ChildProcess.spawn(
+            BuildFolder.executable(name),
+            arguments,
+            environment: ProcessInfo.processInfo.environment.merging(environment) { _, new in new },
+            outputPath: BuildFolder.outputPath(for: name)
+        )
+        let prefix = ready ?? "\(name) ready"
+        do {
+            let line = try await process.line(within: limit) { $0.hasPrefix(prefix) }
+            return TestProgram(name: name, process: process, readyLine: line)
+        } catch {
+            process.signal(SIGKILL)
+            _ = try? await process.exit(within: .seconds(10))
+            throw error
+        }
+    }
+
+    /// Starts the program, lends it, and ends it with SIGTERM however `body` ends.
+    ///
+    /// - Throws: what `body` throws; else a failure when the program did not exit with 0.
+    public static func with<Value: Sendable>(
+        _ name: String,
+        _ arguments: [String] = [],
+        environment: [String: String] = [:],
+        _ body: (TestProgram) async throws -> Value
+    ) async throws -> Value {
+        let program = try await start(name, arguments, environment: environment)
+        let value: Value
+        do { value = try await body(program) } catch {
+            await program.kill()
+            throw error
+        }
+        let status = try await program.terminate()
+        guard status == .exited(0) else {
+            throw TestProgramFailure.ended(name, status, output: program.output)
+        }
+        return value
+    }
+
+    /// The last word of the ready line: by convention an address such as `http://127.0.0.1:4711`.
+    public var address: String { readyLine.split(separator: " ").last.map(String.init) ?? "" }
+
+    /// The port the address ends with; nil when it has none.
+    public var port: Int? { address.split(separator: ":").last.flatMap { Int($0) } }
+
+    /// What the program has written so far.
+    public var output: String {
+        let bytes = FileManager.default.contents(atPath: outputPath) ?? Data()
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// The first line, past or to come, that satisfies `predicate`.
+    @discardableResult
+    public func line(
+        within limit: Duration = .seconds(30),
+        where predicate: @escaping @Sendable (String) -> Bool
+    ) async throws -> String {
+        try await process.line(within: limit, where: predicate)
+    }
+
+    /// Asks the program to end (SIGTERM) and waits until it has; SIGKILL when it does not.
+    @discardableResult
+    public func terminate(within limit: Duration = .seconds(35)) async throws -> ProgramExit {
+        process.signal(SIGTERM)
+        do { return try await process.exit(within: limit) } catch {
+            await kill()
+            throw error
+        }
+    }
+
+    /// Ends the program with SIGKILL and waits until it is gone.
+    @discardableResult
+    public func kill() async -> ProgramExit? {
+        process.signal(SIGKILL)
+        return try? await process.exit(within: .seconds(30))
+    }
+
+    /// Sends any other signal, for example SIGSTOP.
+    public func signal(_ number: Int32) { process.signal(number) }
+
+    public func exit(within limit: Duration = .seconds(30)) async throws -> ProgramExit {
+        try await process.exit(within: limit)
+    }
+}
+
+/// How a program ended.
+public enum ProgramExit: Equatable, Sendable {
+    case exited(Int32)
+    case signalled(Int32)
+}
+
+/// Each case carries what the program had written, so that a failed test says why.
+public enum TestProgramFailure: Error, CustomStringConvertible {
+    case notBuilt(String)
+    case notStarted(String, errno: Int32)
+    case ended(String, ProgramExit, output: String)
+    case silent(String, output: String)
+
+    public var description: String {
+        switch self {
+        case .notBuilt(let path): "\(path) does not exist: build the package first"
+        case .notStarted(let path, let code):
+            "\(path) could not be started: \(String(cString: strerror(code)))"
+        case .ended(let name, let exit, let output): "\(name) ended (\(exit)):\n\(output)"
+        case .silent(let name, let output): "\(name) did not do in time what was waited for:\n\(output)"
+        }
+    }
+}
+
+/// Where the executables under test are: the folder of the test bundle itself.
+enum BuildFolder {
+    static var path: String {
+        let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+        let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? own
+        return URL(fileURLWithPath: own.hasSuffix(".xctest") ? own : bundle).deletingLastPathComponent().path
+    }
+
+    static func executable(_ name: String) throws(TestProgramFailure) -> String {
+        let file = "\(path)/\(name)"
+        guard FileManager.default.isExecutableFile(atPath: file) else { throw .notBuilt(file) }
+        return file
+    }
+
+    static func outputPath(for name: String) -> String {
+        "\(NSTemporaryDirectory())/\(name).\(UUID().uuidString.prefix(8)).log"
+    }
+}
