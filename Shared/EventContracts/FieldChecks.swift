@@ -1,0 +1,145 @@
+import Determinism
+
+/// Why an event may not be written. Nothing was appended.
+public enum EventRefusal: Error, Equatable, Sendable, CustomStringConvertible {
+    /// A field is outside its bounds; `problem` finishes the sentence that `field` begins.
+    case invalidField(String, problem: String)
+    case payloadTooLarge(byteCount: Int)
+    case notEncodable(String)
+
+    public var description: String {
+        switch self {
+        case .invalidField(let field, let problem): "\(field) \(problem)"
+        case .payloadTooLarge(let count):
+            "the payload has \(count) bytes, the limit is \(EventLimits.payloadBytes)"
+        case .notEncodable(let reason): "the payload cannot be written as JSON: \(reason)"
+        }
+    }
+}
+
+extension FileEvent {
+    /// The bounds of every field: kept by the writer before an event is appended, by the reader before it is applied.
+    func check() throws(EventRefusal) {
+        try Check.range("version", version, 1...Int64.max)
+        guard ObjectKey.isTenant(tenant) else {
+            throw .invalidField("tenant", problem: "must be 1 to 63 of a-z, 0-9 and -")
+        }
+        try Check.text("owner", owner, byteLimit: EventLimits.ownerBytes)
+        try Check.time("occurred_at", occurredAt)
+        try checkDetail()
+    }
+
+    private func checkDetail() throws(EventRefusal) {
+        switch detail {
+        case .stored(let file), .restored(let file): try check(file)
+        case .deleted(let file):
+            try Check.text("name", file.name, byteLimit: EventLimits.nameBytes)
+            try Check.time("delete_after", file.deleteAfter)
+        case .purging(let file):
+            try Check.objectKey(file.objectKey, tenant: tenant)
+            try Check.s3UploadID(file.s3UploadID)
+        case .purged: break
+        case .quarantined(let file):
+            try Check.text("name", file.name, byteLimit: EventLimits.nameBytes)
+            try Check.reason(file.reason)
+        case .uploadDiscarded(let upload):
+            try Check.range("version", version, 1...1)
+            try Check.objectKey(upload.objectKey, tenant: tenant)
+            try Check.s3UploadID(upload.s3UploadID)
+            try Check.reason(upload.reason)
+        case .indexed(let file):
+            try Check.digest("sha256", file.sha256)
+            try Check.range("indexed_bytes", file.indexedBytes, 0...Int64.max)
+            try Check.word("text_kind", file.textKind, byteLimit: EventLimits.textKindBytes)
+        case .rejected(let file): try check(file)
+        case .bytesRemoved(let bytes):
+            try Check.objectKey(bytes.objectKey, tenant: tenant)
+            try Check.range("versions_removed", bytes.versionsRemoved, 0...Int64.max)
+        case .removalStalled(let removal):
+            try Check.objectKey(removal.objectKey, tenant: tenant)
+            try Check.reason(removal.reason)
+            try Check.range("attempts", removal.attempts, 1...Int64.max)
+        case .uploadBytesRemoved(let upload): try Check.objectKey(upload.objectKey, tenant: tenant)
+        }
+    }
+
+    private func check(_ file: StoredFile) throws(EventRefusal) {
+        try Check.text("name", file.name, byteLimit: EventLimits.nameBytes)
+        try Check.text("content_type", file.contentType, byteLimit: EventLimits.contentTypeBytes)
+        try Check.range("size", file.size, 0...Int64.max)
+        try Check.digest("sha256", file.sha256)
+        try Check.objectKey(file.objectKey, tenant: tenant)
+        try Check.text("etag", file.etag, byteLimit: EventLimits.etagBytes, mayBeEmpty: true)
+    }
+
+    private func check(_ file: RejectedFile) throws(EventRefusal) {
+        try Check.range("expected_size", file.expectedSize, 0...Int64.max)
+        try Check.digest("expected_sha256", file.expectedSHA256)
+        if let size = file.actualSize { try Check.range("actual_size", size, 0...Int64.max) }
+        if let digest = file.actualSHA256 { try Check.digest("actual_sha256", digest) }
+    }
+}
+
+private enum Check {
+    static func text(
+        _ field: String,
+        _ value: String,
+        byteLimit: Int,
+        mayBeEmpty: Bool = false
+    ) throws(EventRefusal) {
+        guard mayBeEmpty || !value.isEmpty else { throw .invalidField(field, problem: "is empty") }
+        guard value.utf8.count <= byteLimit else {
+            throw .invalidField(field, problem: "has \(value.utf8.count) bytes, the limit is \(byteLimit)")
+        }
+        // PostgreSQL stores no NUL: let through here, it would fail at every later attempt to apply the event.
+        guard !value.utf8.contains(0) else { throw .invalidField(field, problem: "contains NUL") }
+    }
+
+    static func reason(_ value: String) throws(EventRefusal) {
+        try text("reason", value, byteLimit: EventLimits.reasonBytes)
+    }
+
+    static func s3UploadID(_ value: String?) throws(EventRefusal) {
+        guard let value else { return }
+        try text("s3_upload_id", value, byteLimit: EventLimits.s3UploadIDBytes)
+    }
+
+    static func word(_ field: String, _ value: String, byteLimit: Int) throws(EventRefusal) {
+        try text(field, value, byteLimit: byteLimit)
+        guard value.utf8.allSatisfy({ (0x61...0x7A).contains($0) || $0 == 0x5F }) else {
+            throw .invalidField(field, problem: "may hold only a-z and _")
+        }
+    }
+
+    static func digest(_ field: String, _ value: String) throws(EventRefusal) {
+        let isHex = value.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+        guard value.utf8.count == 64, isHex else {
+            throw .invalidField(field, problem: "must be 64 lower-case hexadecimal digits")
+        }
+    }
+
+    /// The key's own tenant must be the event's: no event may reach into another tenant's objects.
+    static func objectKey(_ value: String, tenant: String) throws(EventRefusal) {
+        guard let key = ObjectKey(value) else {
+            throw .invalidField("object_key", problem: "is not of the form tenant/yyyy/mm/uuid.attempt")
+        }
+        guard key.tenant == tenant else {
+            throw .invalidField("object_key", problem: "belongs to another tenant")
+        }
+    }
+
+    static func range(_ field: String, _ value: Int64, _ range: ClosedRange<Int64>) throws(EventRefusal) {
+        guard range.contains(value) else {
+            throw .invalidField(
+                field,
+                problem: "is \(value), outside \(range.lowerBound)...\(range.upperBound)"
+            )
+        }
+    }
+
+    static func time(_ field: String, _ value: Timestamp) throws(EventRefusal) {
+        guard Timestamp(rfc3339: value.rfc3339) == value else {
+            throw .invalidField(field, problem: "is outside the years 0000 to 9999")
+        }
+    }
+}
