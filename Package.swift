@@ -89,11 +89,16 @@ let package = Package(
         shared("ObjectStore", ["Determinism", "Digests", asyncHTTPClient, nioCore, nioHTTP1, logging]),
 
         // Mechanisms: PostgreSQL only, no Kafka, no HTTP
-        shared("TransactionalOutbox", ["Determinism", "PostgresClient"]),
+        shared("TransactionalOutbox", ["Determinism", "PostgresClient", lifecycle]),
         shared("IdempotentInbox", ["Determinism", "PostgresClient"]),
-        shared("SagaEngine", ["Determinism", "PostgresClient"]),
+        shared("SagaEngine", ["Determinism", "FaultPoints", "PostgresClient", lifecycle, logging]),
         shared("Leases", ["Determinism", "PostgresClient"]),
         shared("AccessTokens", ["Determinism", "Digests", "PostgresClient"]),
+        shared("EventBinding", ["EventContracts", "IdempotentInbox", "PostgresClient", "TransactionalOutbox"]),
+        shared(
+            "IdempotentConsumer",
+            ["Determinism", "FaultPoints", "IdempotentInbox", "KafkaClient", "PostgresClient", lifecycle, logging]
+        ),
 
         // The frame every program stands in
         shared(
@@ -111,9 +116,9 @@ let package = Package(
         program(
             "UploadService",
             [
-                "AccessTokens", "Determinism", "Digests", "EventContracts", "FaultPoints", "HTTPServing",
-                "IdempotentInbox", "KafkaClient", "Leases", "ObjectStore", "PostgresClient", "SagaEngine",
-                "ServiceBootstrap", "TransactionalOutbox",
+                "AccessTokens", "Determinism", "Digests", "EventBinding", "EventContracts", "FaultPoints",
+                "HTTPServing", "IdempotentConsumer", "IdempotentInbox", "KafkaClient", "Leases", "ObjectStore",
+                "PostgresClient", "SagaEngine", "ServiceBootstrap", "TransactionalOutbox",
                 hummingbird, httpTypes, lifecycle, logging, nioCore,
             ],
             resources: [.embedInCode("Migrations")]
@@ -129,9 +134,9 @@ let package = Package(
         program(
             "IndexerService",
             [
-                "AccessTokens", "Determinism", "Digests", "EventContracts", "FaultPoints", "HTTPServing",
-                "IdempotentInbox", "KafkaClient", "Leases", "ObjectStore", "PostgresClient",
-                "ServiceBootstrap", "TransactionalOutbox",
+                "AccessTokens", "Determinism", "Digests", "EventBinding", "EventContracts", "FaultPoints",
+                "HTTPServing", "IdempotentConsumer", "IdempotentInbox", "KafkaClient", "Leases", "ObjectStore",
+                "PostgresClient", "SagaEngine", "ServiceBootstrap", "TransactionalOutbox",
                 hummingbird, httpTypes, lifecycle, logging, nioCore,
             ],
             resources: [.embedInCode("Migrations")]

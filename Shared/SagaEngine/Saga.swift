@@ -1,7 +1,8 @@
 /// A saga is a list. Reading the list is reading the saga.
 ///
-/// Order: compensatable steps, then one pivot, then retriable steps. Before the pivot a failure unwinds what
-/// was done; after it the saga only goes forward.
+/// Order: compensatable steps, then the pivot, then retriable steps. Before the pivot a failure unwinds what
+/// was done; after it the saga only goes forward. A saga of retriable steps alone has its pivot in the
+/// transaction that stores it.
 ///
 /// Source: Garcia-Molina and Salem, "Sagas", SIGMOD 1987; step kinds as in Chris Richardson,
 /// "Microservices Patterns", chapter 4.
@@ -19,7 +20,7 @@ public struct Saga<Context: Sendable>: Sendable {
             case .retriable: 2
             }
         }
-        guard order == order.sorted(), order.count(where: { $0 == 1 }) == 1 else {
+        guard order == order.sorted(), order.count(where: { $0 == 1 }) == (order.first == 2 ? 0 : 1) else {
             throw MalformedSaga(reason: "\(kind): the order must be compensatable*, pivot, retriable*")
         }
         guard Set(steps.map(\.name)).count == steps.count else {
@@ -63,6 +64,8 @@ public enum StepReceipt: Sendable {
     case recorded
     /// Not yet: the engine does it now. The step runs again if the process dies before.
     case unrecorded
+    /// Not at all: the next step's record covers it. Until then the step counts as not done.
+    case deferred
 }
 
 /// Why a step did not succeed.

@@ -71,6 +71,8 @@ public struct SagaCensus: Sendable {
 public struct StepHandle: Sendable {
     public let sagaID: UUID
     public let epoch: Int64
+    /// How often the saga has failed in a row so far.
+    public let attemptCount: Int
     let entries: [SagaEntry]
     let endsSaga: Bool
 

@@ -34,12 +34,12 @@ public struct SagaRunner<Context: Sendable>: Sendable {
     /// Drives a claimed saga as far as it goes. Never throws: what could not be done is postponed, and a
     /// database that does not answer leaves the saga to whoever claims it when the lease is over.
     public func drive(_ claim: SagaClaim, _ context: Context) async -> SagaEnd {
-        var log = claim.log
+        var log = SagaLog(stored: claim.log)
         var reason: String?
         while true {
             let entry: SagaEntry
             do {
-                switch saga.plan(after: log) {
+                switch saga.plan(after: log.entries) {
                 case .completed: return .completed
                 case .compensated: return .compensated(reason: reason)
                 case .unreadable:
@@ -62,19 +62,24 @@ public struct SagaRunner<Context: Sendable>: Sendable {
         _ action: Step<Context>.Action,
         _ entry: SagaEntry,
         _ claim: SagaClaim,
-        _ log: inout [SagaEntry],
+        _ log: inout SagaLog,
         _ context: Context
     ) async throws(StepFailure) {
         let handle = self.handle(for: entry, claim, log)
-        if case .unrecorded = try await action(context, handle) { try await record(handle) }
-        log += handle.entries
+        switch try await action(context, handle) {
+        case .recorded: log.append(stored: handle.entries)
+        case .deferred: log.append(unstored: entry)
+        case .unrecorded:
+            try await record(handle)
+            log.append(stored: handle.entries)
+        }
     }
 
     /// Decides what a failure means: nil goes on with the loop.
     private func settle(
         _ failure: StepFailure,
         _ claim: SagaClaim,
-        _ log: inout [SagaEntry],
+        _ log: inout SagaLog,
         _ reason: inout String?
     ) async -> SagaEnd? {
         switch failure {
@@ -82,13 +87,13 @@ public struct SagaRunner<Context: Sendable>: Sendable {
         case .waiting(let pause): return await postpone(claim, pause, nil)
         case .transient(let text): return await postpone(claim, pause(after: claim.attemptCount), text)
         case .definite(let text):
-            guard case .run(let index) = saga.plan(after: log), !isRetriable(index) else {
+            guard case .run(let index) = saga.plan(after: log.entries), !isRetriable(index) else {
                 return await postpone(claim, pause(after: claim.attemptCount), text)
             }
             reason = text
             let handle = self.handle(for: .failed(index), claim, log)
             do { try await record(handle) } catch { return await settleFailedRecord(error, claim, text) }
-            log += handle.entries
+            log.append(stored: handle.entries)
             return nil
         }
     }
@@ -97,12 +102,13 @@ public struct SagaRunner<Context: Sendable>: Sendable {
         failure == .lost ? .lost : await postpone(claim, pause(after: claim.attemptCount), text)
     }
 
-    private func handle(for entry: SagaEntry, _ claim: SagaClaim, _ log: [SagaEntry]) -> StepHandle {
-        let plan = saga.plan(after: log + [entry])
+    private func handle(for entry: SagaEntry, _ claim: SagaClaim, _ log: SagaLog) -> StepHandle {
+        let plan = saga.plan(after: log.entries + [entry])
         return StepHandle(
             sagaID: claim.id,
             epoch: claim.epoch,
-            entries: saga.entries(recording: entry, after: log),
+            attemptCount: claim.attemptCount,
+            entries: log.unstored + saga.entries(recording: entry, after: log.entries),
             endsSaga: plan == .completed || plan == .compensated
         )
     }
@@ -132,5 +138,24 @@ public struct SagaRunner<Context: Sendable>: Sendable {
     private func isRetriable(_ index: Int) -> Bool {
         if case .retriable = saga.steps[index].kind { return true }
         return false
+    }
+}
+
+/// The log as this process knows it: what is stored, and what the next record will store with it.
+private struct SagaLog {
+    private(set) var entries: [SagaEntry]
+    private(set) var unstored: [SagaEntry] = []
+
+    init(stored: [SagaEntry]) { entries = stored }
+
+    /// - Parameter new: what a handle recorded; it includes everything that was unstored.
+    mutating func append(stored new: [SagaEntry]) {
+        entries += new.dropFirst(unstored.count)
+        unstored = []
+    }
+
+    mutating func append(unstored new: SagaEntry) {
+        entries.append(new)
+        unstored.append(new)
     }
 }

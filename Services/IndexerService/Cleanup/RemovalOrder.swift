@@ -1,0 +1,75 @@
+import Determinism
+import EventContracts
+
+import struct FoundationEssentials.UUID
+
+extension RemovalSaga {
+    /// Whose bytes must go, and which event said so.
+    struct Order: SagaOrder {
+        let fileID: UUID
+        /// The version of the event that is answered.
+        let version: Int64
+        let tenant: String
+        let owner: String
+        let objectKey: String
+        let multipartID: String?
+        /// Set when an upload was discarded; nil when a file is purged.
+        let uploadID: UUID?
+
+        init(_ event: FileEvent, _ file: PurgingFile) {
+            self.init(event, objectKey: file.objectKey, multipartID: file.s3UploadID, uploadID: nil)
+        }
+
+        init(_ event: FileEvent, _ upload: DiscardedUpload) {
+            self.init(
+                event,
+                objectKey: upload.objectKey,
+                multipartID: upload.s3UploadID,
+                uploadID: upload.uploadID
+            )
+        }
+
+        private init(_ event: FileEvent, objectKey: String, multipartID: String?, uploadID: UUID?) {
+            fileID = event.fileID
+            version = event.version
+            tenant = event.tenant
+            owner = event.owner
+            self.objectKey = objectKey
+            self.multipartID = multipartID
+            self.uploadID = uploadID
+        }
+
+        func removed(_ versionCount: Int64, at instant: Timestamp) -> FileEvent {
+            guard let uploadID else {
+                return answer(
+                    .bytesRemoved(RemovedBytes(objectKey: objectKey, versionsRemoved: versionCount)),
+                    at: instant
+                )
+            }
+            return answer(
+                .uploadBytesRemoved(RemovedUpload(uploadID: uploadID, objectKey: objectKey)),
+                at: instant
+            )
+        }
+
+        func stalled(_ reason: String, _ attemptCount: Int, at instant: Timestamp) -> FileEvent {
+            answer(
+                .removalStalled(
+                    StalledRemoval(objectKey: objectKey, reason: reason, attempts: Int64(attemptCount))
+                ),
+                at: instant
+            )
+        }
+
+        private func answer(_ detail: FileEvent.Detail, at instant: Timestamp) -> FileEvent {
+            FileEvent(
+                fileID: fileID,
+                version: version,
+                tenant: tenant,
+                owner: owner,
+                occurredAt: instant,
+                detail: detail
+            )
+        }
+    }
+}

@@ -1,0 +1,61 @@
+import Determinism
+import EventBinding
+import EventContracts
+import IdempotentInbox
+import PostgresClient
+import SagaEngine
+
+import struct FoundationEssentials.UUID
+
+/// Takes what happened to files into the index: the document at once, fenced by version; the work on bytes
+/// (verifying, extracting, removing) as sagas, so that a large file never holds up its partition.
+struct FileEventHandler: EventHandler {
+    static let consumer = "indexer-service"
+
+    let time: any TimeSource
+    let random: any RandomSource
+
+    func decode(_ record: InboundRecord) -> Decoded<FileEvent> { Decoded(record) }
+
+    func apply(_ events: [FileEvent], in tx: borrowing Transaction) async throws {
+        let documents = events.compactMap { event in Document(event).map { (event, $0) } }
+        let isNewer = try await DocumentStore.upsert(documents.map(\.1), in: tx)
+        let news = zip(documents, isNewer).filter(\.1).map(\.0.0)
+        try await SagaStore.supersede(kind: IndexSaga.kind, try news.compactMap(indexing), in: tx)
+
+        let discards = events.filter { $0.type == .uploadDiscarded }
+        try await SagaStore.supersede(kind: RemovalSaga.kind, try (news + discards).compactMap(removal), in: tx)
+    }
+
+    /// The newest version's saga wins: it supersedes one that runs for an older version of the same file.
+    private func indexing(_ event: FileEvent) throws -> NewSaga? {
+        switch event.detail {
+        case .stored(let file), .restored(let file):
+            try new(IndexSaga.kind, event, IndexSaga.Order(event, file))
+        case .deleted, .purging, .purged, .quarantined, .uploadDiscarded, .indexed, .rejected, .bytesRemoved,
+            .removalStalled, .uploadBytesRemoved:
+            nil
+        }
+    }
+
+    private func removal(_ event: FileEvent) throws -> NewSaga? {
+        switch event.detail {
+        case .purging(let file):
+            try new(RemovalSaga.kind, event, RemovalSaga.Order(event, file))
+        case .uploadDiscarded(let upload):
+            try new(RemovalSaga.kind, event, RemovalSaga.Order(event, upload))
+        case .stored, .restored, .deleted, .purged, .quarantined, .indexed, .rejected, .bytesRemoved,
+            .removalStalled, .uploadBytesRemoved:
+            nil
+        }
+    }
+
+    private func new(_ kind: String, _ event: FileEvent, _ order: some SagaOrder) throws -> NewSaga {
+        NewSaga(
+            id: UUID.version7(at: time.now, from: random),
+            kind: kind,
+            subject: event.fileID,
+            context: try order.encoded()
+        )
+    }
+}

@@ -1,0 +1,103 @@
+import EventContracts
+import PostgresClient
+
+import struct FoundationEssentials.UUID
+
+/// Every statement that touches `documents`. The version is the fence: what is older than the row changes nothing.
+enum DocumentStore {
+    /// The name can be searched at once; the text comes when the bytes have been verified.
+    private static let upsert: Statement = """
+        INSERT INTO documents (file_id, version, tenant, owner, state, updated_at,
+                               name, content_type, size, sha256, object_key, search)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, to_tsvector('simple', coalesce($12, '')))
+        ON CONFLICT (file_id) DO UPDATE SET
+               version = EXCLUDED.version,
+               state = EXCLUDED.state,
+               updated_at = EXCLUDED.updated_at,
+               name = CASE WHEN EXCLUDED.state <> 'PURGED' THEN coalesce(EXCLUDED.name, documents.name) END,
+               content_type = coalesce(EXCLUDED.content_type, documents.content_type),
+               size = coalesce(EXCLUDED.size, documents.size),
+               sha256 = coalesce(EXCLUDED.sha256, documents.sha256),
+               object_key = coalesce(EXCLUDED.object_key, documents.object_key),
+               index_state = CASE WHEN EXCLUDED.state = 'LIVE' THEN 'PENDING' ELSE documents.index_state END,
+               excerpt = CASE WHEN EXCLUDED.state IN ('DELETED', 'QUARANTINED') THEN documents.excerpt END,
+               search = CASE EXCLUDED.state WHEN 'LIVE' THEN EXCLUDED.search
+                                            WHEN 'PURGED' THEN NULL ELSE documents.search END
+         WHERE documents.version < EXCLUDED.version
+        """
+    private static let index: Statement = """
+        UPDATE documents
+           SET index_state = 'INDEXED',
+               search = setweight(to_tsvector('simple', coalesce($3, '')), 'A')
+                        || setweight(to_tsvector('simple', $4), 'B'),
+               excerpt = $5
+         WHERE file_id = $1 AND version = $2 AND state = 'LIVE'
+        """
+    private static let reject: Statement = """
+        UPDATE documents SET index_state = 'REJECTED'
+         WHERE file_id = $1 AND version = $2 AND state = 'LIVE'
+        """
+    private static let isServed: Statement = """
+        SELECT 1 FROM documents
+         WHERE object_key = $1 AND state IN ('LIVE', 'QUARANTINED') AND version > $2
+        """
+
+    /// Applies documents in the order given.
+    ///
+    /// - Returns: for each, whether it was newer than what the row said.
+    static func upsert(
+        _ documents: [Document],
+        in tx: borrowing Transaction
+    ) async throws(DatabaseError) -> [Bool] {
+        guard !documents.isEmpty else { return [] }
+        return try await tx.pipeline(documents.map(upsertion)).map { $0.affectedRowCount == 1 }
+    }
+
+    /// - Returns: false when the document has moved on; nothing was written.
+    static func index(
+        _ fileID: UUID,
+        version: Int64,
+        name: String,
+        text: ExtractedText,
+        in tx: borrowing Transaction
+    ) async throws(DatabaseError) -> Bool {
+        let nameWords = SearchableWords.text(of: name)
+        return try await tx.execute(index, fileID, version, nameWords, text.words, text.excerpt) == 1
+    }
+
+    /// - Returns: false when the document has moved on; nothing was written.
+    static func reject(
+        _ fileID: UUID,
+        version: Int64,
+        in tx: borrowing Transaction
+    ) async throws(DatabaseError) -> Bool {
+        try await tx.execute(reject, fileID, version) == 1
+    }
+
+    /// Whether a file newer than `version` is served from that key: then its bytes must not go.
+    static func isServed(
+        _ objectKey: String,
+        after version: Int64,
+        on pool: PostgresPool
+    ) async throws(DatabaseError) -> Bool {
+        try await !pool.query(isServed, objectKey, version).isEmpty
+    }
+
+    private static func upsertion(_ document: Document) -> BoundStatement {
+        BoundStatement(
+            upsert,
+            document.fileID,
+            document.version,
+            document.tenant,
+            document.owner,
+            document.state.rawValue,
+            document.updatedAt,
+            document.stored?.name,
+            document.stored?.contentType,
+            document.stored?.size,
+            document.stored?.sha256,
+            document.stored?.objectKey,
+            document.stored.map { SearchableWords.text(of: $0.name) }
+        )
+    }
+}

@@ -1,0 +1,62 @@
+import Determinism
+import Digests
+import EventContracts
+
+import struct FoundationEssentials.UUID
+
+/// A stored file, as its row says.
+struct File: Sendable {
+    let id: UUID
+    let uploadID: UUID
+    let tenant: String
+    let owner: String
+    let name: String
+    let contentType: String
+    /// Bytes.
+    let size: Int64
+    let sha256: Digest256
+    let objectKey: ObjectKey
+    let etag: String
+    let state: FileState
+    /// Rises by one with every change a reader could notice.
+    let version: Int64
+    let indexState: IndexState
+    let quarantineReason: String?
+    /// When a deleted file stops being restorable.
+    let deleteAfter: Timestamp?
+    let createdAt: Timestamp
+    let updatedAt: Timestamp
+}
+
+/// What the indexer has made of a file.
+enum IndexState: String, CaseIterable, Sendable {
+    case pending = "PENDING"
+    case indexed = "INDEXED"
+    case rejected = "REJECTED"
+}
+
+extension File {
+    /// The event of this row's version: the same bytes however often it is made.
+    func event(_ detail: FileEvent.Detail) -> FileEvent {
+        FileEvent(
+            fileID: id,
+            version: version,
+            tenant: tenant,
+            owner: owner,
+            occurredAt: updatedAt,
+            detail: detail
+        )
+    }
+
+    var storedDetail: StoredFile {
+        StoredFile(
+            uploadID: uploadID,
+            name: name,
+            contentType: contentType,
+            size: size,
+            sha256: sha256.hex,
+            objectKey: objectKey.text,
+            etag: etag
+        )
+    }
+}

@@ -1,0 +1,116 @@
+import Determinism
+import EventBinding
+import EventContracts
+import FaultPoints
+import PostgresClient
+import SagaEngine
+import TransactionalOutbox
+
+import struct FoundationEssentials.UUID
+
+/// What can keep a file from being read or changed.
+enum FileFailure: Error, Sendable {
+    /// There is none, or it is not the caller's: the two cannot be told apart.
+    case notFound
+    /// The file is in a state that does not allow the action.
+    case illegalState(FileState, action: String)
+    /// Its bytes are gone or going.
+    case purged(FileState)
+    case nameTaken(String)
+    /// Nothing was written.
+    case database(DatabaseError)
+    /// The commit's answer was lost. Both actions may be repeated safely.
+    case outcomeUnknown
+}
+
+/// Deletes and restores. Each is one transaction: the row, its event and its saga.
+struct FileActions: Sendable {
+    let pool: PostgresPool
+    let doorbell: Doorbell
+    let faults: any Faults
+    /// How long a deleted file stays restorable.
+    let retention: Duration
+
+    /// Puts a file in the trash; deleting it again changes nothing and gives the same answer.
+    ///
+    /// - Parameter isImmediate: do not wait for the retention: the bytes go now, for good.
+    func delete(_ id: UUID, of owner: Owner, isImmediate: Bool) async throws(FileFailure) -> File {
+        let retention = isImmediate ? .zero : self.retention
+        return try await change(id, of: owner, .beforeDeleteMarked, .afterDeleteMarked) { file, tx in
+            switch file.state {
+            case .available, .quarantined:
+                guard let deleted = try await FileStore.delete(file, retention: retention, in: tx),
+                    let deleteAfter = deleted.deleteAfter
+                else { throw FileFailure.notFound }
+                let detail = DeletedFile(name: deleted.name, deleteAfter: deleteAfter)
+                try await Outbox.append(deleted.event(.deleted(detail)), in: tx)
+                try await SagaStore.insert(DeleteSaga.new(for: deleted), wakeAt: deleteAfter, in: tx)
+                return deleted
+            case .deleted where isImmediate:
+                try await FileStore.expireRetention(of: file, in: tx)
+                try await SagaStore.wake(kind: DeleteSaga.kind, subject: file.id, in: tx)
+                return file
+            case .deleted, .purging, .purged:
+                return file
+            }
+        }
+    }
+
+    /// Takes a file out of the trash, as long as its bytes are untouched. Restoring it again changes nothing.
+    func restore(_ id: UUID, of owner: Owner) async throws(FileFailure) -> File {
+        try await change(id, of: owner, nil, nil) { file, tx in
+            switch file.state {
+            case .available, .quarantined: return file
+            case .purging, .purged: throw FileFailure.purged(file.state)
+            case .deleted:
+                guard let restored = try await FileStore.restore(file, in: tx) else {
+                    throw FileFailure.nameTaken(file.name)
+                }
+                try await Outbox.append(restored.event(.restored(restored.storedDetail)), in: tx)
+                try await SagaStore.remove(kind: DeleteSaga.kind, subject: file.id, in: tx)
+                return restored
+            }
+        }
+    }
+
+    private func change(
+        _ id: UUID,
+        of owner: Owner,
+        _ before: FaultPoint?,
+        _ after: FaultPoint?,
+        _ body: (File, borrowing Transaction) async throws -> File
+    ) async throws(FileFailure) -> File {
+        do {
+            if let before { try faults.reach(before) }
+            let file = try await pool.withTransaction { (tx: borrowing Transaction) async throws -> File in
+                let doorbell = self.doorbell
+                tx.afterCommit { doorbell.ring() }
+                guard let file = try await FileStore.lock(id, in: tx), file.isOwned(by: owner) else {
+                    throw FileFailure.notFound
+                }
+                return try await body(file, tx)
+            }
+            if let after { try faults.reach(after) }
+            return file
+        } catch let failure as TransactionError<any Error> {
+            throw FileFailure(failure)
+        } catch { throw .outcomeUnknown }
+    }
+}
+
+extension File {
+    func isOwned(by owner: Owner) -> Bool { tenant == owner.tenant && self.owner == owner.name }
+}
+
+extension FileFailure {
+    fileprivate init(_ failure: TransactionError<any Error>) {
+        switch failure {
+        case .rolledBack(let reason as FileFailure): self = reason
+        case .rolledBack(let reason as DatabaseError): self = .database(reason)
+        case .rolledBack(let reason): self = .database(.unexpectedResult("\(reason)"))
+        case .notStarted(let reason): self = .database(reason)
+        case .commitRefused: self = .database(.unexpectedResult("COMMIT was answered with ROLLBACK"))
+        case .commitOutcomeUnknown: self = .outcomeUnknown
+        }
+    }
+}

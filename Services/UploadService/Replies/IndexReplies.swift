@@ -1,0 +1,64 @@
+import EventBinding
+import EventContracts
+import FaultPoints
+import IdempotentInbox
+import PostgresClient
+import SagaEngine
+import TransactionalOutbox
+
+/// What the indexer answers, taken into the files and sagas it is about.
+///
+/// Every branch is a compare-and-set: an answer that comes twice, late, or for a file that has moved on
+/// changes nothing.
+struct IndexReplies: EventHandler {
+    static let consumer = "upload-service"
+
+    let doorbell: Doorbell
+    let faults: any Faults
+
+    func decode(_ record: InboundRecord) -> Decoded<FileEvent> { Decoded(record) }
+
+    func apply(_ events: [FileEvent], in tx: borrowing Transaction) async throws {
+        let doorbell = self.doorbell
+        tx.afterCommit { doorbell.ring() }
+        for event in events { try await apply(event, in: tx) }
+    }
+
+    private func apply(_ event: FileEvent, in tx: borrowing Transaction) async throws {
+        switch event.detail {
+        case .indexed:
+            try await FileStore.setIndexState(.indexed, of: event.fileID, version: event.version, in: tx)
+        case .rejected(let rejection):
+            try await quarantine(event, rejection.reason.rawValue, in: tx)
+        case .bytesRemoved:
+            try faults.reach(.beforePurgeConfirmed)
+            if let file = try await FileStore.finishPurge(event.fileID, in: tx) {
+                try await Outbox.append(file.event(.purged), in: tx)
+                try await SagaStore.remove(kind: DeleteSaga.kind, subject: file.id, in: tx)
+            }
+            try faults.reach(.afterPurgeConfirmed)
+        case .uploadBytesRemoved(let removed):
+            _ = try await UploadStore.reap(removed.uploadID, file: event.fileID, in: tx)
+        case .removalStalled:
+            break  // the indexer goes on trying and raises the alarm itself
+        case .stored, .restored, .deleted, .purging, .purged, .quarantined, .uploadDiscarded:
+            break  // our own
+        }
+    }
+
+    private func quarantine(
+        _ event: FileEvent,
+        _ reason: String,
+        in tx: borrowing Transaction
+    ) async throws {
+        let file = try await FileStore.quarantine(
+            event.fileID,
+            version: event.version,
+            reason: reason,
+            in: tx
+        )
+        guard let file else { return }
+        let detail = QuarantinedFile(name: file.name, reason: reason)
+        try await Outbox.append(file.event(.quarantined(detail)), in: tx)
+    }
+}

@@ -1,0 +1,77 @@
+import Determinism
+import EventBinding
+import EventContracts
+import PostgresClient
+import SagaEngine
+import TransactionalOutbox
+
+/// The point of no return of an upload: the file becomes available and its event is written, or nothing happens.
+struct UploadPivot: Sendable {
+    let pool: PostgresPool
+    let time: any TimeSource
+    let random: any RandomSource
+    let doorbell: Doorbell
+    /// The bytes are in the store already, so a database that is away for a moment is waited for.
+    let patience: Duration
+
+    /// - Returns: the stored file. It may have been stored by an earlier attempt whose answer was lost.
+    func commit(
+        _ upload: Upload,
+        _ object: TransferredObject,
+        _ handle: StepHandle
+    ) async throws(UploadFailure) -> File {
+        let deadline = time.uptime + patience
+        let backoff = Backoff(base: .milliseconds(100), limit: .seconds(2))
+        var attemptCount = 0
+        var isOutcomeUnknown = false
+        while true {
+            let failure: UploadFailure
+            do {
+                return try await attempt(upload, object, handle)
+            } catch {
+                if case .commitOutcomeUnknown = error { isOutcomeUnknown = true }
+                failure = UploadFailure(error)
+            }
+            let pause = backoff.pause(after: attemptCount, random)
+            guard failure.mayPass, time.uptime + pause < deadline, !Task.isCancelled else {
+                throw isOutcomeUnknown && failure.mayPass ? .outcomeUnknown(file: upload.fileID) : failure
+            }
+            attemptCount += 1
+            try? await time.sleep(for: pause)
+        }
+    }
+
+    private func attempt(
+        _ upload: Upload,
+        _ object: TransferredObject,
+        _ handle: StepHandle
+    ) async throws(TransactionError<any Error>) -> File {
+        try await pool.withTransaction { (tx: borrowing Transaction) async throws -> File in
+            let doorbell = self.doorbell
+            tx.afterCommit { doorbell.ring() }
+            guard let completed = try await UploadStore.complete(upload.id, in: tx) else {
+                return try await storedEarlier(upload, in: tx)
+            }
+            guard
+                let file = try await FileStore.insert(
+                    upload,
+                    name: completed.name,
+                    object: object,
+                    at: completed.at,
+                    in: tx
+                )
+            else { throw UploadFailure.nameTaken(name: completed.name, existing: nil) }
+            try await Outbox.append(file.event(.stored(file.storedDetail)), in: tx)
+            _ = try await handle.record(in: tx)
+            return file
+        }
+    }
+
+    /// The upload is no longer open: an earlier attempt of ours committed, or somebody doomed it.
+    private func storedEarlier(_ upload: Upload, in tx: borrowing Transaction) async throws -> File {
+        guard try await UploadStore.lockState(of: upload.id, in: tx) == .completed,
+            let file = try await FileStore.lock(upload.fileID, in: tx)
+        else { throw UploadFailure.lost }
+        return file
+    }
+}

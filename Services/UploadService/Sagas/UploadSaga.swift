@@ -1,0 +1,127 @@
+import Determinism
+import EventBinding
+import EventContracts
+import FaultPoints
+import PostgresClient
+import SagaEngine
+import TransactionalOutbox
+
+/// A file comes in.
+///
+///     (reserve) ─ put-object ─ commit
+///                 undo: discard  pivot
+///
+/// The saga begins in the transaction that reserves the row and its never-reused key: the intent is committed
+/// before the first byte leaves. Whoever takes over from a process that died has no bytes to send, and discards.
+struct UploadSaga: Sendable {
+    static let kind = "upload.v1"
+
+    let pool: PostgresPool
+    let transfer: ObjectTransfer
+    let pivot: UploadPivot
+    let doorbell: Doorbell
+    let faults: any Faults
+
+    func steps() throws(MalformedSaga) -> Saga<UploadContext> {
+        try Saga(
+            Self.kind,
+            [
+                Step("put-object", .compensatable(undo: discard), run: putObject),
+                Step("commit", .pivot, run: commit),
+            ]
+        )
+    }
+
+    /// Reserves the row and its key.
+    ///
+    /// - Returns: the claim under which the caller drives the saga.
+    /// - Throws: `UploadFailure.database`: nothing was written, or a row that will be discarded.
+    func begin(_ upload: Upload, lease: Duration) async throws(UploadFailure) -> SagaClaim {
+        do {
+            let saga = NewSaga(
+                id: upload.id,
+                kind: Self.kind,
+                subject: upload.id,
+                context: try StoredUpload(upload).encoded()
+            )
+            let log = [SagaEntry.started(0)]
+            try faults.reach(.beforeUploadReserved)
+            try await pool.withTransaction { (tx: borrowing Transaction) async throws -> Void in
+                try await UploadStore.reserve(upload, in: tx)
+                try await SagaStore.insert(saga, log: log, leaseMilliseconds: lease.wholeMilliseconds, in: tx)
+            }
+            try faults.reach(.afterUploadReserved)
+            return SagaClaim(of: saga, log: log)
+        } catch let failure as TransactionError<any Error> {
+            throw UploadFailure(failure)
+        } catch { throw .lost }
+    }
+
+    private func putObject(_ context: UploadContext, _: StepHandle) async throws(StepFailure) -> StepReceipt {
+        guard let source = context.source else { throw .definite(DoomedUpload.processGone.reason) }
+        try faults.step(.beforeObjectPut)
+        do {
+            context.record(try await transfer.send(source, of: context.upload))
+        } catch {
+            context.record(error)
+            throw .definite("\(error)")
+        }
+        try faults.step(.afterObjectPut)
+        return .deferred
+    }
+
+    private func commit(
+        _ context: UploadContext,
+        _ handle: StepHandle
+    ) async throws(StepFailure) -> StepReceipt {
+        guard let object = context.object else { throw .definite(DoomedUpload.processGone.reason) }
+        try faults.step(.beforeUploadCommitted)
+        do {
+            context.record(try await pivot.commit(context.upload, object, handle))
+        } catch {
+            context.record(error)
+            throw error.atPivot
+        }
+        try faults.step(.afterUploadCommitted)
+        return .recorded
+    }
+
+    /// Dooms the row, if nobody has yet, and tells the cleanup consumer, the only one that removes bytes.
+    private func discard(
+        _ context: UploadContext,
+        _ handle: StepHandle
+    ) async throws(StepFailure) -> StepReceipt {
+        try faults.step(.beforeUploadDiscarded)
+        let doom = context.failure?.doom ?? .processGone
+        let receipt = try await pool.withStepTransaction { tx in
+            let doorbell = self.doorbell
+            tx.afterCommit { doorbell.ring() }
+            if let doomed = try await UploadStore.doom(context.upload.id, doom, in: tx) {
+                try await Outbox.append(context.upload.discarded(doomed, doom.reason), in: tx)
+            }
+            return try await handle.record(in: tx)
+        }
+        try faults.step(.afterUploadDiscarded)
+        return receipt
+    }
+}
+
+extension Upload {
+    fileprivate func discarded(_ doomed: UploadStore.Doomed, _ reason: String) -> FileEvent {
+        FileEvent(
+            fileID: fileID,
+            version: 1,
+            tenant: tenant,
+            owner: owner,
+            occurredAt: doomed.at,
+            detail: .uploadDiscarded(
+                DiscardedUpload(
+                    uploadID: id,
+                    objectKey: objectKey.text,
+                    s3UploadID: doomed.multipartID,
+                    reason: reason
+                )
+            )
+        )
+    }
+}

@@ -1,0 +1,73 @@
+import Determinism
+import Digests
+import EventContracts
+import Logging
+import PostgresClient
+import SagaEngine
+
+import struct FoundationEssentials.UUID
+
+/// A file somebody wants to store.
+struct IncomingFile: Sendable {
+    let name: FileName
+    let contentType: ContentType
+    let declaredSHA256: Digest256?
+    let source: UploadSource
+}
+
+/// The single-request door: a body comes in, a stored file or a failure comes out.
+struct ReceiveFile: Sendable {
+    let saga: UploadSaga
+    let runner: SagaRunner<UploadContext>
+    let heartbeat: SagaHeartbeat
+    let pool: PostgresPool
+    let time: any TimeSource
+    let random: any RandomSource
+    let byteLimit: Int64
+
+    /// Refuses what can be refused before a byte is read: too large, or a name that is taken.
+    func check(_ file: IncomingFile, of owner: Owner) async throws(UploadFailure) {
+        if let length = file.source.length, length > byteLimit { throw .tooLarge(limit: byteLimit) }
+        let existing: File?
+        do {
+            existing = try await FileStore.find(name: file.name.text, of: owner, on: pool)
+        } catch { throw .database(error) }
+        if let existing { throw .nameTaken(name: existing.name, existing: existing.id) }
+    }
+
+    /// Stores the file. Returns only when it is committed, so that a success is never untrue later.
+    func receive(_ file: IncomingFile, of owner: Owner) async throws(UploadFailure) -> File {
+        try await check(file, of: owner)
+        let context = UploadContext(try newUpload(file, of: owner), source: file.source)
+        let claim = try await saga.begin(context.upload, lease: heartbeat.lease)
+        _ = await heartbeat.whileRenewing(claim) { await runner.drive(claim, context) }
+        if let stored = context.file { return stored }
+        throw await named(context.failure ?? .lost, of: owner)
+    }
+
+    private func newUpload(_ file: IncomingFile, of owner: Owner) throws(UploadFailure) -> Upload {
+        let now = time.now
+        let objectID = UUID.version7(at: now, from: random)
+        guard let key = ObjectKey(tenant: owner.tenant, id: objectID, attempt: 1, createdAt: now) else {
+            throw .database(.invalidValue("the tenant cannot be part of an object key"))
+        }
+        return Upload(
+            id: UUID.version7(at: now, from: random),
+            fileID: UUID.version7(at: now, from: random),
+            tenant: owner.tenant,
+            owner: owner.name,
+            name: file.name.text,
+            contentType: file.contentType.text,
+            declaredSize: file.source.length,
+            declaredSHA256: file.declaredSHA256,
+            objectKey: key
+        )
+    }
+
+    /// Says which file has the name, when that is why.
+    private func named(_ failure: UploadFailure, of owner: Owner) async -> UploadFailure {
+        guard case .nameTaken(let name, nil) = failure else { return failure }
+        let existing = try? await FileStore.find(name: name, of: owner, on: pool)
+        return .nameTaken(name: name, existing: existing?.id)
+    }
+}

@@ -1,0 +1,80 @@
+import ObjectStore
+import PostgresClient
+import SagaEngine
+
+import struct FoundationEssentials.UUID
+
+/// Everything that can keep a file from coming in. Cases say what happened, never how to answer.
+enum UploadFailure: Error, Sendable {
+    /// The owner has a visible file of that name. Nothing of the new one is kept.
+    case nameTaken(name: String, existing: UUID?)
+    case tooLarge(limit: Int64)
+    case digestMismatch(declared: String, actual: String)
+    /// The body ended before, or went on after, the declared size.
+    case sizeMismatch(declared: Int64, received: Int64)
+    /// The client stopped sending. Nothing is kept.
+    case bodyFailed(any Error)
+    /// The store did not take the bytes. Nothing is kept.
+    case store(StoreFailure)
+    /// Nothing was written.
+    case database(DatabaseError)
+    /// The commit's answer was lost and the database cannot be asked: the file may or may not exist.
+    case outcomeUnknown(file: UUID)
+    /// Another process has decided that this transfer is over. Nothing is kept.
+    case lost
+}
+
+extension UploadFailure {
+    init(_ failure: TransactionError<any Error>) {
+        switch failure {
+        case .rolledBack(let reason as UploadFailure): self = reason
+        case .rolledBack(let reason as DatabaseError): self = .database(reason)
+        case .rolledBack(let reason as StepFailure):
+            self = reason == .lost ? .lost : .database(.unexpectedResult("\(reason)"))
+        case .rolledBack(let reason): self = .database(.unexpectedResult("\(reason)"))
+        case .notStarted(let reason), .commitOutcomeUnknown(let reason): self = .database(reason)
+        case .commitRefused: self = .database(.unexpectedResult("COMMIT was answered with ROLLBACK"))
+        }
+    }
+
+    /// Whether the same transaction may succeed a moment later.
+    var mayPass: Bool {
+        if case .database(let reason) = self { return reason.isTransient }
+        return false
+    }
+
+    /// What the failure means to a saga that stands at its pivot.
+    var atPivot: StepFailure {
+        switch self {
+        case .lost: .lost
+        // Whoever claims the saga next finds out what became of the commit.
+        case .database, .outcomeUnknown: .transient("\(self)")
+        case .nameTaken, .tooLarge, .digestMismatch, .sizeMismatch, .bodyFailed, .store: .definite("\(self)")
+        }
+    }
+
+    /// How the upload's row ends.
+    var doom: DoomedUpload {
+        switch self {
+        case .bodyFailed: DoomedUpload(state: .aborted, reason: "the client stopped sending")
+        case .nameTaken(let name, _):
+            DoomedUpload(state: .failed, reason: "a file of that name was stored meanwhile: \(name)")
+        case .tooLarge(let limit): DoomedUpload(state: .failed, reason: "larger than \(limit) bytes")
+        case .digestMismatch: DoomedUpload(state: .failed, reason: "the SHA-256 is not the declared one")
+        case .sizeMismatch: DoomedUpload(state: .failed, reason: "the size is not the declared one")
+        case .store(let failure): DoomedUpload(state: .failed, reason: "object store: \(failure)")
+        case .database, .outcomeUnknown, .lost: .processGone
+        }
+    }
+}
+
+/// The final state of an upload that did not become a file, and why.
+struct DoomedUpload: Sendable {
+    let state: UploadState
+    let reason: String
+
+    static let processGone = DoomedUpload(
+        state: .failed,
+        reason: "the process that received the bytes is gone"
+    )
+}

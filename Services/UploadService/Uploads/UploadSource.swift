@@ -1,0 +1,8 @@
+import NIOCore
+
+/// The bytes of one file as they arrive. To be read once.
+struct UploadSource: Sendable {
+    /// Bytes, when known before the first one comes.
+    let length: Int64?
+    let body: any AsyncSequence<ByteBuffer, any Error> & Sendable
+}

@@ -1,0 +1,104 @@
+import Determinism
+import EventContracts
+import PostgresClient
+
+import struct FoundationEssentials.UUID
+
+/// Every statement that touches `uploads`.
+enum UploadStore {
+    private static let reserve: Statement = """
+        INSERT INTO uploads (id, file_id, tenant, owner, name, content_type, declared_size, declared_sha256,
+                             object_key, state, expires_at)
+        VALUES ($1, $2, $3, $4, normalize($5, NFC), $6, $7, $8, $9, 'PENDING',
+                clock_timestamp() + interval '24 hours')
+        """
+    private static let saveMultipartID: Statement = """
+        UPDATE uploads SET s3_upload_id = $2, state = 'ACTIVE', updated_at = clock_timestamp()
+         WHERE id = $1 AND s3_upload_id IS NULL AND state IN ('PENDING', 'ACTIVE')
+        """
+    private static let complete: Statement = """
+        UPDATE uploads SET state = 'COMPLETED', updated_at = clock_timestamp()
+         WHERE id = $1 AND state IN ('PENDING', 'ACTIVE', 'COMPLETING')
+        RETURNING name, updated_at
+        """
+    private static let doom: Statement = """
+        UPDATE uploads SET state = $2, failure_reason = $3, updated_at = clock_timestamp()
+         WHERE id = $1 AND state IN ('PENDING', 'ACTIVE', 'COMPLETING')
+        RETURNING s3_upload_id, updated_at
+        """
+    private static let reap: Statement = """
+        UPDATE uploads SET state = 'REAPED', updated_at = clock_timestamp()
+         WHERE id = $1 AND file_id = $2 AND state IN ('FAILED', 'ABORTED', 'EXPIRED')
+        """
+    private static let lockState: Statement = "SELECT state FROM uploads WHERE id = $1 FOR UPDATE"
+
+    static func reserve(_ upload: Upload, in tx: borrowing Transaction) async throws(DatabaseError) {
+        try await tx.execute(
+            reserve,
+            upload.id,
+            upload.fileID,
+            upload.tenant,
+            upload.owner,
+            upload.name,
+            upload.contentType,
+            upload.declaredSize,
+            upload.declaredSHA256?.bytes,
+            upload.objectKey.text
+        )
+    }
+
+    /// Remembers the store's multipart id before the first part leaves.
+    ///
+    /// - Returns: false when the upload is over; the caller aborts its multipart upload.
+    static func saveMultipartID(
+        _ multipartID: String,
+        of upload: UUID,
+        on pool: PostgresPool
+    ) async throws(DatabaseError) -> Bool {
+        try await pool.execute(saveMultipartID, upload, multipartID) == 1
+    }
+
+    /// - Returns: the normalized name and the instant, or nil when the upload is already completed or doomed.
+    static func complete(
+        _ upload: UUID,
+        in tx: borrowing Transaction
+    ) async throws(DatabaseError) -> (name: String, at: Timestamp)? {
+        guard let row = try await tx.query(complete, upload).first else { return nil }
+        return (try row.text(0), try row.timestamp(1))
+    }
+
+    struct Doomed {
+        /// The store's multipart id, when one was recorded.
+        let multipartID: String?
+        let at: Timestamp
+    }
+
+    /// - Returns: nil when the upload had ended before.
+    static func doom(
+        _ upload: UUID,
+        _ doom: DoomedUpload,
+        in tx: borrowing Transaction
+    ) async throws(DatabaseError) -> Doomed? {
+        let rows = try await tx.query(Self.doom, upload, doom.state.rawValue, doom.reason)
+        guard let row = rows.first else { return nil }
+        return Doomed(multipartID: try row.optionalText(0), at: try row.timestamp(1))
+    }
+
+    /// - Returns: false when the upload is not doomed, or was reaped before.
+    static func reap(
+        _ upload: UUID,
+        file: UUID,
+        in tx: borrowing Transaction
+    ) async throws(DatabaseError) -> Bool {
+        try await tx.execute(reap, upload, file) == 1
+    }
+
+    /// The state, with the row locked: a commit whose answer was lost has either happened or never will.
+    static func lockState(
+        of upload: UUID,
+        in tx: borrowing Transaction
+    ) async throws(DatabaseError) -> UploadState? {
+        guard let row = try await tx.query(lockState, upload).first else { return nil }
+        return UploadState(rawValue: try row.text(0))
+    }
+}

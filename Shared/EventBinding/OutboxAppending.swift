@@ -1,0 +1,29 @@
+public import EventContracts
+public import PostgresClient
+public import TransactionalOutbox
+
+extension Outbox {
+    /// Appends one of our events in the transaction of the change it tells of.
+    ///
+    /// - Throws: `.invalidValue` when the event is outside the contract's bounds; requests are held to the same
+    ///   bounds, so this means a defect, and the transaction must roll back.
+    public static func append(
+        _ event: FileEvent,
+        traceparent: String? = nil,
+        in tx: borrowing Transaction
+    ) async throws(DatabaseError) {
+        let row: OutboxEvent
+        do {
+            let encoded = try event.encoded(traceparent: traceparent)
+            row = try OutboxEvent(
+                id: encoded.id,
+                topic: encoded.topic.name,
+                key: encoded.key,
+                version: encoded.version,
+                headers: encoded.headers.map { ($0.name, String(decoding: $0.value, as: UTF8.self)) },
+                payload: encoded.payload
+            )
+        } catch { throw .invalidValue("the event cannot be written: \(error)") }
+        try await append(row, in: tx)
+    }
+}

@@ -1,0 +1,24 @@
+public import IdempotentInbox
+import Synchronization
+
+/// What one consumer has done since it started, for metrics and health.
+public final class ConsumerFigures: Sendable {
+    public struct Snapshot: Sendable {
+        public var counts = BatchCounts()
+        /// Records the broker has and the consumer has not finished; nil before the first fetch.
+        public var lag: Int64?
+        public var assignedPartitionCount = 0
+        /// Partitions that stand still because their offset is not on the broker any more: somebody must decide.
+        public var stoppedPartitionCount = 0
+        /// The newest failure; nil after something was applied since.
+        public var lastFailure: String?
+    }
+
+    private let state = Mutex(Snapshot())
+
+    public init() {}
+
+    public var snapshot: Snapshot { state.withLock { $0 } }
+
+    func update(_ change: (inout Snapshot) -> Void) { state.withLock { change(&$0) } }
+}

@@ -1,0 +1,211 @@
+public import Determinism
+public import FaultPoints
+public import IdempotentInbox
+public import KafkaClient
+public import Logging
+public import PostgresClient
+public import ServiceLifecycle
+
+/// Reads topics and applies what it reads, exactly once in effect: at least once delivered, fenced and remembered.
+///
+///     assigned → claim the partition in the database, start at ITS offset
+///     records  → one transaction per partition: inbox, effects, offset; then tell Kafka, as a cache
+///     trouble  → pause the partition, back off, read the same records again; the rest goes on
+///     revoked  → nothing is in hand between two events: let go at once
+public struct ConsumerLoop<Handler: EventHandler>: Service {
+    private let consumer: String
+    private let topics: [String]
+    private let settings: KafkaSettings
+    private let applier: BatchApplier<Handler>
+    private let pool: PostgresPool
+    private let time: any TimeSource
+    private let random: any RandomSource
+    private let faults: any Faults
+    private let logger: Logger
+    public let figures = ConsumerFigures()
+
+    /// - Parameter consumer: names the inbox, the offsets and the consumer group; must never change.
+    public init(
+        consumer: String,
+        topics: [String],
+        settings: KafkaSettings,
+        handler: Handler,
+        pool: PostgresPool,
+        time: any TimeSource,
+        random: any RandomSource,
+        faults: any Faults = NoFaults(),
+        logger: Logger
+    ) {
+        self.consumer = consumer
+        self.topics = topics
+        self.settings = settings
+        self.applier = BatchApplier(consumer: consumer, handler: handler, pool: pool)
+        self.pool = pool
+        self.time = time
+        self.random = random
+        self.faults = faults
+        self.logger = logger
+    }
+
+    public func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                await consumeOnce()
+                try? await time.sleep(for: .milliseconds(500) + random.jitter(upTo: .milliseconds(500)))
+            }
+        }
+    }
+
+    /// One life of a Kafka consumer; returns when it failed for good or the task was cancelled.
+    private func consumeOnce() async {
+        let kafka: KafkaConsumer
+        do {
+            kafka = try KafkaConsumer(settings, topics: topics, logger: logger)
+        } catch {
+            figures.update { $0.lastFailure = "\(error)" }
+            logger.error("cannot make a Kafka consumer", metadata: ["error": "\(error)"])
+            return
+        }
+        await withDiscardingTaskGroup { resumptions in
+            var claims: [TopicPartition: PartitionClaim] = [:]
+            for await event in kafka {
+                switch event {
+                case .assigned(let partitions):
+                    claims = await claim(partitions, on: kafka)
+                case .records(let records):
+                    for (partition, batch) in byPartition(records) {
+                        guard let claim = claims[partition] else { continue }
+                        guard await apply(batch, claim, on: kafka) else {
+                            let pause = Duration.milliseconds(200) + random.jitter(upTo: .seconds(2))
+                            resumptions.addTask {
+                                try? await time.sleep(for: pause)
+                                kafka.resume([partition])
+                            }
+                            continue
+                        }
+                    }
+                    recordLag(of: kafka)
+                case .revoked(_, let acknowledgement):
+                    claims = [:]
+                    acknowledgement.done()
+                case .lost:
+                    claims = [:]
+                case .failed(let error):
+                    report(error)
+                    if error.isFatal { break }
+                }
+                if case .failed(let error) = event, error.isFatal { break }
+            }
+            await kafka.close()
+        }
+    }
+
+    /// Takes the partitions over in the database. Waits as long as the database is away: without its offsets
+    /// nothing may be read.
+    private func claim(
+        _ partitions: [TopicPartition],
+        on kafka: KafkaConsumer
+    ) async -> [TopicPartition: PartitionClaim] {
+        var claims: [TopicPartition: PartitionClaim] = [:]
+        var offsets: [TopicPartition: Int64?] = [:]
+        for partition in partitions {
+            while !Task.isCancelled {
+                do {
+                    let held = try await InboxStore.claim(
+                        consumer: consumer,
+                        topic: partition.topic,
+                        partition: partition.partition,
+                        on: pool
+                    )
+                    claims[partition] = held.claim
+                    // Nothing was ever applied from it: its first record, whatever number the broker gives that.
+                    offsets[partition] = held.nextOffset == 0 ? Self.beginning : held.nextOffset
+                    break
+                } catch {
+                    figures.update { $0.lastFailure = "\(error)" }
+                    try? await time.sleep(for: .milliseconds(200) + random.jitter(upTo: .seconds(1)))
+                }
+            }
+        }
+        if claims.count == partitions.count { kafka.assign(offsets) }
+        figures.update {
+            $0.assignedPartitionCount = claims.count
+            $0.stoppedPartitionCount = 0
+        }
+        return claims
+    }
+
+    /// librdkafka's `RD_KAFKA_OFFSET_BEGINNING`.
+    private static var beginning: Int64 { -2 }
+
+    /// - Returns: false when the partition was paused because nothing could be written.
+    private func apply(_ records: [ConsumerRecord], _ claim: PartitionClaim, on kafka: KafkaConsumer) async -> Bool {
+        guard let first = records.first, let last = records.last else { return true }
+        let partition = first.topicPartition
+        do {
+            try faults.reach(.beforeBatchCommitted)
+            let counts = try await applier.apply(records.map(InboundRecord.init), claim)
+            try faults.reach(.afterBatchCommitted)
+            figures.update {
+                $0.counts += counts
+                $0.lastFailure = nil
+            }
+            if counts.parked > 0 {
+                logger.error("records parked", metadata: ["partition": "\(partition)", "count": "\(counts.parked)"])
+            }
+            kafka.storeOffset(last.offset + 1, for: partition)
+            return true
+        } catch InboxFailure.fenced {
+            // Another member has the partition; ours will be told so. Nothing of it may be stored.
+            logger.info("partition taken over", metadata: ["partition": "\(partition)"])
+            kafka.pause([partition])
+            return true
+        } catch {
+            figures.update { $0.lastFailure = "\(error)" }
+            logger.warning(
+                "partition paused, records will be read again",
+                metadata: ["partition": "\(partition)", "offset": "\(first.offset)", "error": "\(error)"]
+            )
+            kafka.pause([partition])
+            kafka.seek(partition, to: first.offset)
+            return false
+        }
+    }
+
+    private func report(_ error: KafkaError) {
+        figures.update {
+            $0.lastFailure = error.message
+            if error.partition != nil { $0.stoppedPartitionCount += 1 }
+        }
+        logger.error("Kafka consumer failed", metadata: ["error": "\(error.name): \(error.message)"])
+    }
+
+    private func recordLag(of kafka: KafkaConsumer) {
+        let lags = kafka.progress.map(\.lag)
+        let known = lags.compactMap(\.self)
+        figures.update { $0.lag = known.isEmpty ? nil : known.reduce(0, +) }
+    }
+
+    private func byPartition(_ records: [ConsumerRecord]) -> [(TopicPartition, [ConsumerRecord])] {
+        var order: [TopicPartition] = []
+        var groups: [TopicPartition: [ConsumerRecord]] = [:]
+        for record in records {
+            if groups[record.topicPartition] == nil { order.append(record.topicPartition) }
+            groups[record.topicPartition, default: []].append(record)
+        }
+        return order.map { ($0, groups[$0] ?? []) }
+    }
+}
+
+extension InboundRecord {
+    fileprivate init(_ record: ConsumerRecord) {
+        self.init(
+            topic: record.topic,
+            partition: record.partition,
+            offset: record.offset,
+            key: record.key,
+            value: record.value,
+            headers: record.headers
+        )
+    }
+}

@@ -1,0 +1,120 @@
+public import Determinism
+public import PostgresClient
+
+/// What became of a batch.
+public struct BatchCounts: Equatable, Sendable {
+    public var applied = 0
+    /// Seen before, by event id.
+    public var repeated = 0
+    public var skipped = 0
+    public var parked = 0
+
+    static func += (total: inout BatchCounts, more: BatchCounts) {
+        total.applied += more.applied
+        total.repeated += more.repeated
+        total.skipped += more.skipped
+        total.parked += more.parked
+    }
+}
+
+/// Applies records of one partition: inbox, effects and offset commit together, or not at all.
+///
+/// Every record is applied, recognised as a repeat, skipped as not ours, or parked with its bytes; a record that
+/// cannot be applied never blocks its partition, and later records of its key wait behind it in order.
+public struct BatchApplier<Handler: EventHandler>: Sendable {
+    private let consumer: String
+    private let handler: Handler
+    private let pool: PostgresPool
+    private let attemptLimit: Int
+
+    /// - Parameter attemptLimit: tries before a record that fails alone, and not for the database's sake, is parked.
+    public init(consumer: String, handler: Handler, pool: PostgresPool, attemptLimit: Int = 5) {
+        self.consumer = consumer
+        self.handler = handler
+        self.pool = pool
+        self.attemptLimit = attemptLimit
+    }
+
+    /// Applies `records`, which are consecutive records of the claimed partition.
+    ///
+    /// - Throws: `.fenced`: nothing was written, let go of the partition. `.database`: nothing was written, or
+    ///   a first part of the batch; pause and give the same records again.
+    public func apply(_ records: [InboundRecord], _ claim: PartitionClaim) async throws(InboxFailure) -> BatchCounts {
+        do {
+            return try await applyTogether(records, claim)
+        } catch .inbox(let failure) { throw failure } catch .handler {}
+        var counts = BatchCounts()
+        for record in records { counts += try await applyAlone(record, claim) }
+        return counts
+    }
+
+    private func applyAlone(
+        _ record: InboundRecord,
+        _ claim: PartitionClaim
+    ) async throws(InboxFailure) -> BatchCounts {
+        var reason = ""
+        for _ in 0..<attemptLimit {
+            do {
+                return try await applyTogether([record], claim)
+            } catch .inbox(let failure) { throw failure } catch .handler(let text) { reason = text }
+        }
+        let parking = reason
+        do {
+            return try await commit { tx in
+                try await InboxStore.park([record.parked(parking)], consumer: consumer, in: tx)
+                try await InboxStore.advance(consumer: consumer, claim, to: record.offset + 1, in: tx)
+                return BatchCounts(applied: 0, repeated: 0, skipped: 0, parked: 1)
+            }
+        } catch .inbox(let failure) { throw failure } catch .handler(let text) {
+            throw .database(.unexpectedResult(text))
+        }
+    }
+
+    private func applyTogether(
+        _ records: [InboundRecord],
+        _ claim: PartitionClaim
+    ) async throws(ApplyFailure) -> BatchCounts {
+        guard let last = records.last else { return BatchCounts() }
+        let decoded = records.map { (record: $0, meaning: handler.decode($0)) }
+        return try await commit { tx in
+            // First, so that a holder that lost the partition fails before it does any work.
+            try await InboxStore.advance(consumer: consumer, claim, to: last.offset + 1, in: tx)
+            let keys = try await InboxStore.parkedKeys(
+                among: records.compactMap(\.key),
+                consumer: consumer,
+                in: tx
+            )
+            var plan = BatchPlan(decoded, parkedKeys: keys)
+            let fresh = try await InboxStore.remember(plan.eventIDs, consumer: consumer, in: tx)
+            plan.dropRepeats(keeping: fresh)
+            if !plan.parked.isEmpty { try await InboxStore.park(plan.parked, consumer: consumer, in: tx) }
+            if !plan.events.isEmpty { try await handler.apply(plan.events.map(\.event), in: tx) }
+            return plan.counts
+        }
+    }
+
+    private func commit(
+        _ body: (borrowing Transaction) async throws -> BatchCounts
+    ) async throws(ApplyFailure) -> BatchCounts {
+        do {
+            return try await pool.withTransaction { (tx: borrowing Transaction) async throws -> BatchCounts in
+                try await body(tx)
+            }
+        } catch {
+            switch error {
+            case .rolledBack(let failure as InboxFailure): throw .inbox(failure)
+            case .rolledBack(let failure as DatabaseError) where failure.isTransient:
+                throw .inbox(.database(failure))
+            case .rolledBack(let failure): throw .handler("\(failure)")
+            case .notStarted(let failure), .commitOutcomeUnknown(let failure): throw .inbox(.database(failure))
+            case .commitRefused: throw .inbox(.database(.unexpectedResult("COMMIT was answered with ROLLBACK")))
+            }
+        }
+    }
+}
+
+private enum ApplyFailure: Error {
+    case inbox(InboxFailure)
+    /// The handler's own: the same records may fail again.
+    case handler(String)
+}

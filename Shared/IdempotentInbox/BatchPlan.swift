@@ -1,0 +1,52 @@
+/// What to do with each record of a batch. Pure.
+struct BatchPlan<Event: Sendable> {
+    private(set) var events: [(event: Event, id: String)] = []
+    private(set) var parked: [ParkedRecord] = []
+    private(set) var counts = BatchCounts()
+
+    /// - Parameter parkedKeys: keys that have parked records already; theirs wait behind them.
+    init(_ records: [(record: InboundRecord, meaning: Decoded<Event>)], parkedKeys: Set<[UInt8]>) {
+        var waitingKeys = parkedKeys
+        for (record, meaning) in records {
+            switch meaning {
+            case .skipped: counts.skipped += 1
+            case .unreadable(let reason):
+                parked.append(record.parked(reason))
+                if let key = record.key { waitingKeys.insert(key) }
+            case .event(let event, let id):
+                if let key = record.key, waitingKeys.contains(key) {
+                    parked.append(record.parked("waits behind an earlier record of its key"))
+                } else {
+                    events.append((event, id))
+                }
+            }
+        }
+        counts.parked = parked.count
+        counts.applied = events.count
+    }
+
+    var eventIDs: [String] { events.map(\.id) }
+
+    /// Keeps the first of each event that was not seen before.
+    mutating func dropRepeats(keeping fresh: Set<String>) {
+        var remaining = fresh
+        let total = events.count
+        events = events.filter { remaining.remove($0.id) != nil }
+        counts.applied = events.count
+        counts.repeated = total - events.count
+    }
+}
+
+extension InboundRecord {
+    func parked(_ reason: String) -> ParkedRecord {
+        ParkedRecord(
+            topic: topic,
+            partition: partition,
+            offset: offset,
+            key: key,
+            value: value,
+            headers: headers,
+            reason: reason
+        )
+    }
+}
