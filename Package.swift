@@ -141,8 +141,11 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: strict
         ),
-        tests("UnitTests", ["TestSupport"]),
-        tests("IntegrationTests", ["TestSupport"]),
+        tests("UnitTests", ["Determinism", "PostgresClient", "ServiceBootstrap", "TestSupport"]),
+        tests(
+            "IntegrationTests",
+            ["Determinism", "PostgresClient", "ServiceBootstrap", "TestSupport", lifecycle, logging]
+        ),
         tests("FaultTests", ["TestSupport"]),
         tests("EndToEndTests", ["TestSupport"]),
     ]
