@@ -54,6 +54,15 @@ func library(_ name: String, _ pkgConfig: String, _ package: String) -> Target {
     .systemLibrary(name: name, path: "Shared/\(name)", pkgConfig: pkgConfig, providers: [.apt([package])])
 }
 
+/// What a test may look into: all of it.
+let everything: [Target.Dependency] = [
+    "AccessTokens", "CChecksums", "Determinism", "Digests", "EventBinding", "EventContracts", "FaultPoints",
+    "HTTPServing", "IdempotentConsumer", "IdempotentInbox", "IndexerService", "KafkaClient", "Leases",
+    "ObjectStore", "OutboxRelay", "PostgresClient", "SagaEngine", "ServiceBootstrap", "TestSupport",
+    "TransactionalOutbox", "UploadService",
+    asyncHTTPClient, httpTypes, hummingbird, hummingbirdCore, lifecycle, logging, nioCore, nioHTTP1, nioPosix,
+]
+
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: strict)
 }
@@ -159,16 +168,9 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: strict
         ),
-        tests(
-            "UnitTests",
-            [
-                "CChecksums", "Determinism", "Digests", "EventContracts", "FaultPoints", "HTTPServing",
-                "IdempotentInbox", "IndexerService", "KafkaClient", "Leases", "ObjectStore", "PostgresClient",
-                "SagaEngine", "ServiceBootstrap", "TestSupport", "TransactionalOutbox", "UploadService",
-            ]
-        ),
-        tests("IntegrationTests", ["TestSupport"]),
-        tests("FaultTests", ["TestSupport"]),
-        tests("EndToEndTests", ["TestSupport"]),
+        tests("UnitTests", everything),
+        tests("IntegrationTests", everything),
+        tests("FaultTests", everything),
+        tests("EndToEndTests", everything),
     ]
 )
