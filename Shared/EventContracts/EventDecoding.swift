@@ -85,14 +85,17 @@ extension FileEvent {
     }
 }
 
+private let notJSON = "the payload is not JSON, or a number in it does not fit"
+
 private func sentence(for error: DecodingError) -> String {
     switch error {
     case .keyNotFound(let key, _): return "payload: \(key.stringValue) is missing"
     case .valueNotFound(_, let context): return "payload: \(field(context)) is null"
     case .typeMismatch(_, let context): return "payload: \(field(context)) has the wrong type"
     case .dataCorrupted(let context):
-        let isJSON = !context.codingPath.isEmpty
-        return isJSON ? "payload: \(field(context)) cannot be read" : "the payload is not JSON"
+        // The decoder names no field when a number does not fit.
+        let isNamed = !context.codingPath.isEmpty
+        return isNamed ? "payload: \(field(context)) cannot be read" : notJSON
     @unknown default: return "the payload cannot be read"
     }
 }

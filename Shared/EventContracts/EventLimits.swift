@@ -2,8 +2,9 @@
 public enum EventLimits {
     public static let payloadBytes = 65_536
     public static let ownerBytes = 255
-    /// A file name as the user gave it.
-    public static let nameBytes = 1_024
+    /// A file name after normalisation to NFC, which can make the 1 024 bytes a user may send three times as long
+    /// (Unicode Standard Annex 15): the event of a file that was accepted must not be refused.
+    public static let nameBytes = 3_072
     public static let contentTypeBytes = 255
     public static let etagBytes = 1_024
     public static let s3UploadIDBytes = 1_024

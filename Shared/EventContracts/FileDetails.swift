@@ -5,7 +5,7 @@ public import struct FoundationEssentials.UUID
 /// `file.stored` and `file.restored`: everything needed to fetch, verify and list the file.
 public struct StoredFile: Equatable, Sendable, Codable {
     @CanonicalUUID public private(set) var uploadID: UUID
-    /// The user's name for it: metadata only, never part of a key. At most 1 024 bytes.
+    /// The user's name for it: metadata only, never part of a key.
     public let name: String
     public let contentType: String
     /// Bytes.
