@@ -147,8 +147,17 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: strict
         ),
-        tests("UnitTests", ["CChecksums", "Digests", "ObjectStore", "TestSupport"]),
-        tests("IntegrationTests", ["TestSupport"]),
+        tests(
+            "UnitTests",
+            ["CChecksums", "Determinism", "Digests", "ObjectStore", "TestSupport", nioCore, nioHTTP1]
+        ),
+        tests(
+            "IntegrationTests",
+            [
+                "Determinism", "Digests", "ObjectStore", "TestSupport", asyncHTTPClient, logging, nioCore,
+                nioHTTP1, nioPosix,
+            ]
+        ),
         tests("FaultTests", ["TestSupport"]),
         tests("EndToEndTests", ["TestSupport"]),
     ]
