@@ -95,7 +95,10 @@ let package = Package(
         shared("Digests", ["CChecksums", "COpenSSL"]),
         shared("PostgresClient", ["CLibpq", "Determinism", logging, lifecycle]),
         shared("KafkaClient", ["CRdkafka", "Determinism", logging]),
-        shared("ObjectStore", ["Determinism", "Digests", asyncHTTPClient, nioCore, nioHTTP1, logging]),
+        shared(
+            "ObjectStore",
+            ["Determinism", "Digests", asyncHTTPClient, nioCore, nioHTTP1, nioPosix, logging]
+        ),
 
         // Mechanisms: PostgreSQL only, no Kafka, no HTTP
         shared("TransactionalOutbox", ["Determinism", "PostgresClient", lifecycle]),
