@@ -1,4 +1,3 @@
-public import Determinism
 public import PostgresClient
 
 /// What became of a batch.
@@ -42,7 +41,9 @@ public struct BatchApplier<Handler: EventHandler>: Sendable {
     public func apply(_ records: [InboundRecord], _ claim: PartitionClaim) async throws(InboxFailure) -> BatchCounts {
         do {
             return try await applyTogether(records, claim)
-        } catch .inbox(let failure) { throw failure } catch .handler {}
+        } catch {
+            if case .inbox(let failure) = error { throw failure }
+        }
         var counts = BatchCounts()
         for record in records { counts += try await applyAlone(record, claim) }
         return counts
@@ -56,7 +57,12 @@ public struct BatchApplier<Handler: EventHandler>: Sendable {
         for _ in 0..<attemptLimit {
             do {
                 return try await applyTogether([record], claim)
-            } catch .inbox(let failure) { throw failure } catch .handler(let text) { reason = text }
+            } catch {
+                switch error {
+                case .inbox(let failure): throw failure
+                case .handler(let text): reason = text
+                }
+            }
         }
         let parking = reason
         do {
@@ -65,8 +71,11 @@ public struct BatchApplier<Handler: EventHandler>: Sendable {
                 try await InboxStore.advance(consumer: consumer, claim, to: record.offset + 1, in: tx)
                 return BatchCounts(applied: 0, repeated: 0, skipped: 0, parked: 1)
             }
-        } catch .inbox(let failure) { throw failure } catch .handler(let text) {
-            throw .database(.unexpectedResult(text))
+        } catch {
+            switch error {
+            case .inbox(let failure): throw failure
+            case .handler(let text): throw .database(.unexpectedResult(text))
+            }
         }
     }
 
@@ -106,8 +115,8 @@ public struct BatchApplier<Handler: EventHandler>: Sendable {
             case .rolledBack(let failure as DatabaseError) where failure.isTransient:
                 throw .inbox(.database(failure))
             case .rolledBack(let failure): throw .handler("\(failure)")
-            case .notStarted(let failure), .commitOutcomeUnknown(let failure): throw .inbox(.database(failure))
-            case .commitRefused: throw .inbox(.database(.unexpectedResult("COMMIT was answered with ROLLBACK")))
+            case .notStarted(let failure), .commitRefused(let failure), .commitOutcomeUnknown(let failure):
+                throw .inbox(.database(failure))
             }
         }
     }

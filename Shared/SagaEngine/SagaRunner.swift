@@ -38,7 +38,7 @@ public struct SagaRunner<Context: Sendable>: Sendable {
         var reason: String?
         while true {
             let entry: SagaEntry
-            do {
+            do throws(StepFailure) {
                 switch saga.plan(after: log.entries) {
                 case .completed: return .completed
                 case .compensated: return .compensated(reason: reason)

@@ -30,7 +30,7 @@ extension TickStore {
     /// Copies rows aside. They are durable there before the relay moves past them.
     public func park(_ ids: [Int64], reason: String, epoch: Int64) async throws(TickFailure) {
         guard !ids.isEmpty else { return }
-        try await fenced(epoch) { tx throws(DatabaseError) in
+        _ = try await fenced(epoch) { tx throws(DatabaseError) in
             try await tx.execute(Self.park, ids, reason)
         }
     }
@@ -41,15 +41,15 @@ extension TickStore {
         limit: Int
     ) async throws(TickFailure) -> [OutboxRow] {
         do throws(DatabaseError) {
-            var rows: [OutboxRow] = []
-            for row in try await pool.query(Self.parkedRows, key, id, limit) { rows.append(try outboxRow(row)) }
-            return rows
+            return try await pool.query(Self.parkedRows, key, id, limit).map(outboxRow)
         } catch { throw .database(error) }
     }
 
     /// Forgets parked rows of `key` up to `id`, which have been published meanwhile.
     public func unpark(_ key: String, through id: Int64, epoch: Int64) async throws(TickFailure) {
-        try await fenced(epoch) { tx throws(DatabaseError) in try await tx.execute(Self.unpark, key, id) }
+        _ = try await fenced(epoch) { tx throws(DatabaseError) in
+            try await tx.execute(Self.unpark, key, id)
+        }
     }
 
     /// Runs `body` in a transaction that holds the tick row, so that no newer epoch can begin before it ends.
@@ -74,7 +74,7 @@ extension TickFailure {
         switch failure {
         case .rolledBack(let inner): self = inner
         case .notStarted(let inner), .commitOutcomeUnknown(let inner): self = .database(inner)
-        case .commitRefused: self = .database(.unexpectedResult("COMMIT was answered with ROLLBACK"))
+        case .commitRefused(let reason): self = .database(reason)
         }
     }
 }

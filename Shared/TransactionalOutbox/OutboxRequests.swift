@@ -79,10 +79,6 @@ extension TickStore {
         after id: Int64,
         limit: Int
     ) async throws(DatabaseError) -> [OutboxRow] {
-        var rows: [OutboxRow] = []
-        for row in try await pool.query(Self.retained, id, request.key, request.since, limit) {
-            rows.append(try outboxRow(row))
-        }
-        return rows
+        try await pool.query(Self.retained, id, request.key, request.since, limit).map(outboxRow)
     }
 }

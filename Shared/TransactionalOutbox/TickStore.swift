@@ -68,7 +68,7 @@ public struct TickStore: Sendable {
     /// After a restore or a failover transaction ids mean something else, so everything that is still in
     /// the partitions is read again from the start: duplicates, never a loss.
     public func adopt(epoch: Int64) async throws(TickFailure) -> TickPosition {
-        do {
+        do throws(DatabaseError) {
             guard let now = try await pool.query(Self.incarnation).first?.text(0) else {
                 throw DatabaseError.unexpectedResult("the server did not tell its system identifier")
             }
@@ -95,11 +95,9 @@ public struct TickStore: Sendable {
         limit: Int
     ) async throws(TickFailure) -> [OutboxRow] {
         guard let to = position.to else { return [] }
-        do {
+        do throws(DatabaseError) {
             return try await pool.query(Self.page, position.from, to, id, limit).map(outboxRow)
-        } catch let failure as DatabaseError {
-            throw .database(failure)
-        } catch { throw .database(.unexpectedResult("\(error)")) }
+        } catch { throw .database(error) }
     }
 
     /// Records that rows of the tick up to `id` are published. Call it after their delivery reports only.

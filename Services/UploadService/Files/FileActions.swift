@@ -109,7 +109,7 @@ extension FileFailure {
         case .rolledBack(let reason as DatabaseError): self = .database(reason)
         case .rolledBack(let reason): self = .database(.unexpectedResult("\(reason)"))
         case .notStarted(let reason): self = .database(reason)
-        case .commitRefused: self = .database(.unexpectedResult("COMMIT was answered with ROLLBACK"))
+        case .commitRefused(let reason): self = .database(reason)
         case .commitOutcomeUnknown: self = .outcomeUnknown
         }
     }

@@ -33,7 +33,7 @@ extension UploadFailure {
             self = reason == .lost ? .lost : .database(.unexpectedResult("\(reason)"))
         case .rolledBack(let reason): self = .database(.unexpectedResult("\(reason)"))
         case .notStarted(let reason), .commitOutcomeUnknown(let reason): self = .database(reason)
-        case .commitRefused: self = .database(.unexpectedResult("COMMIT was answered with ROLLBACK"))
+        case .commitRefused(let reason): self = .database(reason)
         }
     }
 
