@@ -62,7 +62,7 @@ struct MarkupText {
             } else if (scalar == "\"" || scalar == "'") && previous == "=" {
                 quote = scalar
             }
-            previous = scalar
+            if !scalar.properties.isWhitespace { previous = scalar }
         }
         return false
     }

@@ -65,10 +65,11 @@ struct Words: Sequence, IteratorProtocol {
         private init(_ category: Unicode.GeneralCategory) {
             switch category {
             case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter,
-                .decimalNumber, .letterNumber, .otherNumber:
+                .decimalNumber, .letterNumber:
                 self = .letter
             case .nonspacingMark, .spacingMark, .enclosingMark: self = .mark
             case .format: self = .ignored
+            // Also ², ½ and ⑦: PostgreSQL's parser takes them for blanks, and a phrase would get a gap.
             default: self = .separator
             }
         }

@@ -32,7 +32,7 @@ struct ExtractedTextTests {
             "hello world foo bar a b c x y org 3 14"
         ),
         ("text/plain", "a", "don\u{2019}t co\u{AD}operate ÄÖÜ ΟΔΟΣ", "don t cooperate äöü οδοσ"),
-        ("text/plain", "a", "日本語カナ text", "日 本 語 カ ナ text"), ("text/plain", "a", "😀 ❤️ 👨‍👩‍👧", ""),
+        ("text/plain", "a", "日本語カナ text m² ½", "日 本 語 カ ナ text m"), ("text/plain", "a", "😀 ❤️ 👨‍👩‍👧", ""),
         ("text/plain", "a", "می‌خواهم e\u{301}t\u{E9}", "میخواهم e\u{301}t\u{E9}"),
         ("text/plain", "a", "", ""),
         ("text/markdown", "a", "# Title\n**bold** [link](http://x.org/p)", "title bold link http x org p"),
@@ -52,7 +52,8 @@ struct ExtractedTextTests {
             "tür oneword two three four five six bogus at t a b 0 xd800"
         ),
         ("text/html", "a", "a<script>never closed", "a"), ("text/html", "a", "a<b title='", "a"),
-        ("text/html", "a", "x<!--y", "x"), ("text/html", "a", "1<2 <> </> &", "1 2"),
+        ("text/html", "a", "x<!--y", "x"), ("text/html", "a", "<img alt = 'a>b'>c<!-- > -->d", "cd"),
+        ("text/html", "a", "1<2 <> </> &", "1 2"),
         ("text/html", "a", "<", ""),
         ("text/xml", "a", "<?xml version='1'?><a:b c='d'>e<![CDATA[f<g>]]>h<script/>i</a:b>", "ef g h i"),
     ]
