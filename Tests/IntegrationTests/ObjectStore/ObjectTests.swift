@@ -49,7 +49,7 @@ struct ObjectTests {
         "keys of any UTF-8",
         arguments: [
             "a b+c", "ümlaut/€/日本", "👩‍🚀", "%41%2F", "a?b#c&d=e;f", "q'\"<>&", "e\u{301} and \u{e9}",
-            "a:b@c,d!$*()", "tab\there", "trailing/",
+            "a:b@c,d!$*()", "tab\there", "bell\u{7}", "trailing/",
         ]
     )
     func keys(name: String) async throws {
@@ -246,6 +246,28 @@ struct ObjectTests {
             #expect(
                 rest.objects.map { String($0.key.dropFirst(fixture.prefix.count)) } == Array(sorted[5...])
             )
+        }
+    }
+
+    @Test("every version of a key can be listed and removed")
+    func versions() async throws {
+        try await StoreFixture.with { fixture in
+            let (store, key) = (fixture.store, fixture.prefix + "v ü")
+            _ = try await store.put(key, body: .bytes(ByteBuffer(string: "1")))
+            _ = try await store.put(fixture.prefix + "w", body: .bytes(ByteBuffer(string: "22")))
+            let first = try await store.listVersions(prefix: fixture.prefix, after: nil, limit: 1)
+            let second = try await store.listVersions(prefix: fixture.prefix, after: first.next, limit: 1000)
+            #expect((first.versions + second.versions).map(\.key) == [key, fixture.prefix + "w"])
+            #expect((first.versions + second.versions).map(\.size) == [1, 2])
+            #expect(second.next == nil)
+            for version in first.versions {
+                try await store.delete(version.key, versionID: version.versionID)
+            }
+            let batch = second.versions.map { ObjectIdentifier(key: $0.key, versionID: $0.versionID) }
+            let results = try await store.deleteBatch(batch)
+            #expect(results.allSatisfy { $0.failure == nil })
+            let left = try await store.listVersions(prefix: fixture.prefix, after: nil, limit: 1000)
+            #expect(left.versions.isEmpty)
         }
     }
 
