@@ -16,12 +16,22 @@ public struct StoredObject: Equatable, Sendable {
     /// Empty when the store gave none.
     public let etag: String
     public let versionID: String?
+
+    public init(etag: String, versionID: String? = nil) {
+        self.etag = etag
+        self.versionID = versionID
+    }
 }
 
 /// What a completed upload is, as told by the answer; some stores leave the ETag empty, so take facts from `head`.
 public struct CompletedUpload: Equatable, Sendable {
     public let etag: String
     public let versionID: String?
+
+    public init(etag: String, versionID: String? = nil) {
+        self.etag = etag
+        self.versionID = versionID
+    }
 }
 
 /// What the store knows of one object. Metadata names are lower case.
@@ -34,6 +44,24 @@ public struct ObjectFacts: Equatable, Sendable {
     public let versionID: String?
     /// Base64, where the store keeps one; for a multipart object it may be a composite (`…-3`).
     public let checksumSHA256: String?
+
+    public init(
+        size: Int64,
+        etag: String,
+        contentType: String? = nil,
+        metadata: [String: String],
+        lastModified: Timestamp? = nil,
+        versionID: String? = nil,
+        checksumSHA256: String? = nil
+    ) {
+        self.size = size
+        self.etag = etag
+        self.contentType = contentType
+        self.metadata = metadata
+        self.lastModified = lastModified
+        self.versionID = versionID
+        self.checksumSHA256 = checksumSHA256
+    }
 }
 
 /// The part of an object to read. All bounds are byte positions from 0, inclusive.
@@ -49,6 +77,12 @@ public struct ContentRange: Equatable, Sendable {
     public let first: Int64
     public let last: Int64
     public let total: Int64?
+
+    public init(first: Int64, last: Int64, total: Int64? = nil) {
+        self.first = first
+        self.last = last
+        self.total = total
+    }
 }
 
 /// An open download.
@@ -61,6 +95,13 @@ public struct ObjectDownload: Sendable {
     public let length: Int64
     /// To be read once. Throws only `StoreFailure`. Dropping it closes the connection.
     public let body: DownloadBody
+
+    public init(facts: ObjectFacts, contentRange: ContentRange? = nil, length: Int64, body: DownloadBody) {
+        self.facts = facts
+        self.contentRange = contentRange
+        self.length = length
+        self.body = body
+    }
 }
 
 public struct ListPage: Equatable, Sendable {
@@ -69,11 +110,23 @@ public struct ListPage: Equatable, Sendable {
         public let size: Int64
         public let etag: String
         public let lastModified: Timestamp?
+
+        public init(key: String, size: Int64, etag: String, lastModified: Timestamp? = nil) {
+            self.key = key
+            self.size = size
+            self.etag = etag
+            self.lastModified = lastModified
+        }
     }
 
     public let objects: [Object]
     /// Nil on the last page.
     public let nextToken: String?
+
+    public init(objects: [Object], nextToken: String? = nil) {
+        self.objects = objects
+        self.nextToken = nextToken
+    }
 }
 
 public struct VersionPage: Equatable, Sendable {
@@ -84,16 +137,34 @@ public struct VersionPage: Equatable, Sendable {
         public let isDeleteMarker: Bool
         public let isLatest: Bool
         public let size: Int64
+
+        public init(key: String, versionID: String, isDeleteMarker: Bool, isLatest: Bool, size: Int64) {
+            self.key = key
+            self.versionID = versionID
+            self.isDeleteMarker = isDeleteMarker
+            self.isLatest = isLatest
+            self.size = size
+        }
     }
 
     /// Where the next page starts.
     public struct Marker: Equatable, Sendable {
         public let key: String
         public let versionID: String?
+
+        public init(key: String, versionID: String? = nil) {
+            self.key = key
+            self.versionID = versionID
+        }
     }
 
     public let versions: [Version]
     public let next: Marker?
+
+    public init(versions: [Version], next: Marker? = nil) {
+        self.versions = versions
+        self.next = next
+    }
 }
 
 /// One key's outcome of a batch delete.
@@ -101,6 +172,11 @@ public struct DeleteResult: Sendable {
     public let object: ObjectIdentifier
     /// Nil when it is gone.
     public let failure: StoreFailure?
+
+    public init(object: ObjectIdentifier, failure: StoreFailure? = nil) {
+        self.object = object
+        self.failure = failure
+    }
 }
 
 public struct CompletedPart: Equatable, Sendable {
@@ -121,11 +197,30 @@ public struct PartsPage: Equatable, Sendable {
         public let lastModified: Timestamp?
         /// Base64, where the store kept one.
         public let checksumSHA256: String?
+
+        public init(
+            number: Int,
+            size: Int64,
+            etag: String,
+            lastModified: Timestamp? = nil,
+            checksumSHA256: String? = nil
+        ) {
+            self.number = number
+            self.size = size
+            self.etag = etag
+            self.lastModified = lastModified
+            self.checksumSHA256 = checksumSHA256
+        }
     }
 
     public let parts: [Part]
     /// The number to continue after; nil on the last page.
     public let next: Int?
+
+    public init(parts: [Part], next: Int? = nil) {
+        self.parts = parts
+        self.next = next
+    }
 }
 
 public struct UploadsPage: Equatable, Sendable {
@@ -133,13 +228,29 @@ public struct UploadsPage: Equatable, Sendable {
         public let key: String
         public let uploadID: String
         public let initiated: Timestamp?
+
+        public init(key: String, uploadID: String, initiated: Timestamp? = nil) {
+            self.key = key
+            self.uploadID = uploadID
+            self.initiated = initiated
+        }
     }
 
     public struct Marker: Equatable, Sendable {
         public let key: String
         public let uploadID: String
+
+        public init(key: String, uploadID: String) {
+            self.key = key
+            self.uploadID = uploadID
+        }
     }
 
     public let uploads: [Upload]
     public let next: Marker?
+
+    public init(uploads: [Upload], next: Marker? = nil) {
+        self.uploads = uploads
+        self.next = next
+    }
 }

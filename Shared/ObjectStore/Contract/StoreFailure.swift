@@ -26,6 +26,11 @@ public struct BodyLengthMismatch: Error, Equatable, Sendable {
     public let declared: Int64
     /// How much there was, or how much had been seen when it became too much.
     public let received: Int64
+
+    public init(declared: Int64, received: Int64) {
+        self.declared = declared
+        self.received = received
+    }
 }
 
 extension StoreFailure: CustomStringConvertible {

@@ -13,7 +13,7 @@ extension S3Store {
         if !prefix.isEmpty { request.query.append(("prefix", prefix)) }
         if let startAfter { request.query.append(("start-after", startAfter)) }
         if let continuationToken { request.query.append(("continuation-token", continuationToken)) }
-        let listing = try Listing(try await perform(request), root: "ListBucketResult")
+        let listing = try Listing(try await perform(request))
         var objects: [ListPage.Object] = []
         for entry in listing.root.all("Contents") {
             objects.append(
@@ -47,7 +47,7 @@ extension S3Store {
             request.query.append(("key-marker", after.key))
             if let version = after.versionID { request.query.append(("version-id-marker", version)) }
         }
-        let listing = try Listing(try await perform(request), root: "ListVersionsResult")
+        let listing = try Listing(try await perform(request))
         var versions: [VersionPage.Version] = []
         for entry in listing.root.children where entry.name == "Version" || entry.name == "DeleteMarker" {
             let isDeleteMarker = entry.name == "DeleteMarker"
@@ -81,7 +81,7 @@ extension S3Store {
             request.query.append(("key-marker", after.key))
             request.query.append(("upload-id-marker", after.uploadID))
         }
-        let listing = try Listing(try await perform(request), root: "ListMultipartUploadsResult")
+        let listing = try Listing(try await perform(request))
         var uploads: [UploadsPage.Upload] = []
         for entry in listing.root.all("Upload") {
             guard let uploadID = entry.text("UploadId") else {
@@ -130,8 +130,12 @@ struct Listing {
     let isTruncated: Bool
     private let isURLEncoded: Bool
 
-    init(_ answer: Answer, root name: String) throws(StoreFailure) {
-        root = try document(answer, root: name)
+    /// Stores do not agree on the root's name; that it says whether it is complete is what counts.
+    init(_ answer: Answer) throws(StoreFailure) {
+        guard let root = try? XMLReader.parse(Array(answer.body.readableBytesView)) else {
+            throw .unexpectedAnswer("a listing that cannot be read")
+        }
+        self.root = root
         guard let truncated = root.text("IsTruncated") else {
             throw .unexpectedAnswer("a listing that does not say whether it is complete")
         }

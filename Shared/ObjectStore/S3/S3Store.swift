@@ -102,7 +102,8 @@ public final class S3Store: ObjectStore {
 
     func downloadBody(_ response: HTTPClientResponse, length: Int64) -> DownloadBody {
         let watch = StallWatch(time: time, timeouts: settings.timeouts)
-        return DownloadBody(response, length: length, watch: watch, timeouts: settings.timeouts)
+        let reader = DownloadReader(response, length: length, watch: watch, timeouts: settings.timeouts)
+        return DownloadBody(ByteStream(length: length, reader))
     }
 
     private func attempts(_ request: S3Request, keepsBody: Bool) async throws(StoreFailure)

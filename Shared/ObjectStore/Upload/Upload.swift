@@ -8,6 +8,13 @@ public struct UploadedObject: Sendable {
     /// Nil when one PUT was enough.
     public let uploadID: String?
     public let partCount: Int
+
+    public init(object: StoredObject, size: Int64, uploadID: String? = nil, partCount: Int) {
+        self.object = object
+        self.size = size
+        self.uploadID = uploadID
+        self.partCount = partCount
+    }
 }
 
 /// An upload that did not succeed, and what may be left of it.
@@ -18,6 +25,12 @@ public struct UploadFailure: Error, Sendable {
     public let uploadID: String?
     /// The store confirmed that the multipart upload and its parts are gone.
     public let wasAborted: Bool
+
+    public init(failure: StoreFailure, uploadID: String? = nil, wasAborted: Bool) {
+        self.failure = failure
+        self.uploadID = uploadID
+        self.wasAborted = wasAborted
+    }
 }
 
 extension ObjectStore {
