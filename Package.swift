@@ -64,6 +64,7 @@ let package = Package(
         library("CLibpq", "libpq", "libpq-dev"),
         library("CRdkafka", "rdkafka", "librdkafka-dev"),
         library("COpenSSL", "openssl", "libssl-dev"),
+        .target(name: "CDevBrokerPort", path: "Shared/CDevBrokerPort"),
 
         // Vocabulary: depends on nothing
         shared("Determinism"),
@@ -127,7 +128,7 @@ let package = Package(
             "WaybillCLI",
             ["AccessTokens", "Determinism", "PostgresClient", "ServiceBootstrap", arguments, logging]
         ),
-        program("DevBroker", ["CRdkafka", "Determinism"]),
+        program("DevBroker", ["CDevBrokerPort", "CRdkafka"]),
         program(
             "DevStore",
             ["Determinism", "Digests", hummingbird, hummingbirdCore, httpTypes, logging, nioCore, nioPosix]
@@ -141,8 +142,8 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: strict
         ),
-        tests("UnitTests", ["TestSupport"]),
-        tests("IntegrationTests", ["TestSupport"]),
+        tests("UnitTests", ["KafkaClient", "TestSupport", logging]),
+        tests("IntegrationTests", ["CRdkafka", "DevBroker", "KafkaClient", "TestSupport", logging]),
         tests("FaultTests", ["TestSupport"]),
         tests("EndToEndTests", ["TestSupport"]),
     ]
