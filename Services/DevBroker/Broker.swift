@@ -11,15 +11,19 @@ final class Broker {
 
     /// - Throws: when the port is taken or a topic cannot be made.
     init(port wanted: UInt16, topics: [Options.Topic]) throws(Refusal) {
+        // librdkafka 2.0.2 ends the process when its mock cannot bind, so ask first.
+        guard isFree(wanted) else { throw Refusal("port \(wanted) is taken") }
         var text = [CChar](repeating: 0, count: 512)
         // No configuration of its own, so there is none to free when this fails.
         guard let handle = rd_kafka_new(RD_KAFKA_PRODUCER, nil, &text, text.count) else {
-            throw Refusal("librdkafka: \(String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self))")
+            throw Refusal(
+                "librdkafka: \(String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self))"
+            )
         }
         cdevbrokerport_choose(wanted)
         guard let cluster = rd_kafka_mock_cluster_new(handle, 1) else {
             rd_kafka_destroy(handle)
-            throw Refusal("no broker could be started; is port \(wanted) taken?")
+            throw Refusal("no broker could be started")
         }
         do throws(Refusal) {
             port = try Self.port(of: cluster, wanted: wanted)

@@ -43,7 +43,8 @@ struct Options: Equatable {
         var topics: [Topic] = []
         for item in list.split(separator: ",") {
             let parts = item.split(separator: ":", omittingEmptySubsequences: false)
-            guard parts.count == 2, !parts[0].isEmpty, let count = Int32(parts[1]), (1...1_000).contains(count)
+            guard parts.count == 2, !parts[0].isEmpty, let count = Int32(parts[1]),
+                (1...1_000).contains(count)
             else { throw Refusal("--topics: \(item) is not name:partitions (1 to 1000)") }
             topics.append(Topic(name: String(parts[0]), partitionCount: count))
         }

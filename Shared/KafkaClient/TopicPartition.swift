@@ -20,7 +20,8 @@ struct TopicPartitionList: ~Copyable {
     init(_ partitions: some Collection<(TopicPartition, Int64)>) {
         raw = rd_kafka_topic_partition_list_new(Int32(clamping: partitions.count))
         for (partition, offset) in partitions {
-            rd_kafka_topic_partition_list_add(raw, partition.topic, partition.partition).pointee.offset = offset
+            rd_kafka_topic_partition_list_add(raw, partition.topic, partition.partition).pointee.offset =
+                offset
         }
     }
 

@@ -108,7 +108,10 @@ final class ConsumerLoop: @unchecked Sendable {
         records = []
     }
 
-    private func read(_ message: UnsafeMutablePointer<rd_kafka_message_t>, into records: inout [ConsumerRecord]) {
+    private func read(
+        _ message: UnsafeMutablePointer<rd_kafka_message_t>,
+        into records: inout [ConsumerRecord]
+    ) {
         let topic = names.name(of: message)
         guard message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR else {
             pass(&records)
@@ -128,7 +131,9 @@ final class ConsumerLoop: @unchecked Sendable {
             KafkaError(
                 code,
                 message: rd_kafka_message_errstr(message).map { String(cString: $0) },
-                partition: topic.flatMap { partition < 0 ? nil : TopicPartition(topic: $0, partition: partition) }
+                partition: topic.flatMap {
+                    partition < 0 ? nil : TopicPartition(topic: $0, partition: partition)
+                }
             )
         )
     }

@@ -56,12 +56,16 @@ extension ConsumerRecord {
         of message: UnsafeMutablePointer<rd_kafka_message_t>
     ) -> [(name: String, value: [UInt8])] {
         var list: OpaquePointer?
-        guard rd_kafka_message_headers(message, &list) == RD_KAFKA_RESP_ERR_NO_ERROR, let list else { return [] }
+        guard rd_kafka_message_headers(message, &list) == RD_KAFKA_RESP_ERR_NO_ERROR, let list else {
+            return []
+        }
         var headers: [(name: String, value: [UInt8])] = []
         var name: UnsafePointer<CChar>?
         var value: UnsafeRawPointer?
         var byteCount = 0
-        while rd_kafka_header_get_all(list, headers.count, &name, &value, &byteCount) == RD_KAFKA_RESP_ERR_NO_ERROR {
+        while rd_kafka_header_get_all(list, headers.count, &name, &value, &byteCount)
+            == RD_KAFKA_RESP_ERR_NO_ERROR
+        {
             headers.append((name.map { String(cString: $0) } ?? "", copyBytes(value, byteCount) ?? []))
         }
         return headers

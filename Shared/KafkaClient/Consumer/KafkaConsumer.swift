@@ -43,7 +43,9 @@ public final class KafkaConsumer: Sendable, AsyncSequence {
     deinit { loop.commands.askToClose() }
 
     private static func subscribe(_ handle: OpaquePointer, to topics: [String]) throws(KafkaError) {
-        let list = TopicPartitionList(topics.map { TopicPartition(topic: $0, partition: RD_KAFKA_PARTITION_UA) })
+        let list = TopicPartitionList(
+            topics.map { TopicPartition(topic: $0, partition: RD_KAFKA_PARTITION_UA) }
+        )
         let code = rd_kafka_subscribe(handle, list.raw)
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaError(code) }
     }

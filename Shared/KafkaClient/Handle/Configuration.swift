@@ -64,6 +64,7 @@ struct Configuration: ~Copyable {
         if name.utf8.contains(0) || value.utf8.contains(0) { return "\(name): contains a NUL byte" }
         var text = [CChar](repeating: 0, count: 512)
         if rd_kafka_conf_set(conf, name, value, &text, text.count) == RD_KAFKA_CONF_OK { return nil }
-        return KafkaSettings.isSecret(name) ? "\(name): the value is not accepted" : String(nulTerminated: text)
+        return KafkaSettings.isSecret(name)
+            ? "\(name): the value is not accepted" : String(nulTerminated: text)
     }
 }

@@ -36,19 +36,28 @@ final class HandleContext: Sendable {
 
 /// The C callbacks. They run on the poll thread, except for logs, which come from the library's own threads.
 enum Callbacks {
-    static let log: @convention(c) (OpaquePointer?, Int32, UnsafePointer<CChar>?, UnsafePointer<CChar>?) -> Void = {
-        handle, severity, facility, text in
-        guard let handle, let text, let context = HandleContext.of(rd_kafka_opaque(handle)) else { return }
-        context.logger.log(
-            level: Logger.Level(syslogSeverity: severity),
-            "\(String(cString: text))",
-            metadata: ["facility": "\(facility.map { String(cString: $0) } ?? "")"]
-        )
-    }
+    static let log:
+        @convention(c) (OpaquePointer?, Int32, UnsafePointer<CChar>?, UnsafePointer<CChar>?) -> Void = {
+            handle,
+            severity,
+            facility,
+            text in
+            guard let handle, let text, let context = HandleContext.of(rd_kafka_opaque(handle)) else {
+                return
+            }
+            context.logger.log(
+                level: Logger.Level(syslogSeverity: severity),
+                "\(String(cString: text))",
+                metadata: ["facility": "\(facility.map { String(cString: $0) } ?? "")"]
+            )
+        }
 
     static let error:
         @convention(c) (OpaquePointer?, Int32, UnsafePointer<CChar>?, UnsafeMutableRawPointer?) -> Void = {
-            handle, code, reason, opaque in
+            handle,
+            code,
+            reason,
+            opaque in
             guard let handle, let context = HandleContext.of(opaque) else { return }
             context.note(.failure(describe(handle, rd_kafka_resp_err_t(rawValue: code), reason)))
         }

@@ -26,7 +26,10 @@ enum PollThread {
         )
         guard status == 0 else {
             work.release()
-            throw KafkaError(RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE, message: "no thread could be started (\(status))")
+            throw KafkaError(
+                RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE,
+                message: "no thread could be started (\(status))"
+            )
         }
         pthread_detach(thread)
     }

@@ -69,7 +69,8 @@ final class DeliveryBatch: @unchecked Sendable {
 
     private static func finishOne(of slot: UnsafeMutablePointer<Slot>) {
         let batch = slot.pointee.batch
-        let isLast = batch.takeUnretainedValue().remaining
+        let isLast =
+            batch.takeUnretainedValue().remaining
             .subtract(1, ordering: .acquiringAndReleasing).newValue == 0
         guard isLast else { return }
         batch.takeRetainedValue().finish()

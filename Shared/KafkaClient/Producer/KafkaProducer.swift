@@ -59,6 +59,9 @@ public final class KafkaProducer: Sendable {
         await loop.waitUntilClosed()
     }
 
+    /// Whether an `enqueue` waits for room in the local queue.
+    var isAnyoneWaiting: Bool { loop.queue.isAnyoneWaiting }
+
     #if DEBUG
         func raiseFatalError() { loop.raiseFatalError() }
     #endif

@@ -103,7 +103,11 @@ final class ProducerLoop: @unchecked Sendable {
     #if DEBUG
         /// Makes the library believe in a fatal error, as its own tests do.
         func raiseFatalError() {
-            rd_kafka_test_fatal_error(handle, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, "raised by a test")
+            rd_kafka_test_fatal_error(
+                handle,
+                RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER,
+                "raised by a test"
+            )
         }
     #endif
 }

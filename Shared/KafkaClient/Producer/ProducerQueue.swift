@@ -21,6 +21,8 @@ final class ProducerQueue: @unchecked Sendable {
 
     init(handle: OpaquePointer) { self.handle = handle }
 
+    var isAnyoneWaiting: Bool { state.withLock { !$0.waiting.isEmpty } }
+
     /// Returns when librdkafka has taken or refused every record, or the task was cancelled; then the
     /// records not yet handed over are reported as failed and are not sent.
     func submit(_ records: [ProducerRecord]) async -> DeliveryBatch {

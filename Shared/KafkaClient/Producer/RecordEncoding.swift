@@ -68,13 +68,18 @@ enum RecordEncoding {
     }
 
     /// Where an empty array points: to librdkafka a null pointer means "no key" or "no value", not an empty one.
-    private nonisolated(unsafe) static let nothing = UnsafeMutableRawPointer.allocate(byteCount: 1, alignment: 1)
+    private nonisolated(unsafe) static let nothing = UnsafeMutableRawPointer.allocate(
+        byteCount: 1,
+        alignment: 1
+    )
 
     private static func withMemory<Result>(
         _ bytes: [UInt8],
         _ body: (UnsafeMutableRawPointer) -> Result
     ) -> Result {
-        bytes.withUnsafeBytes { body($0.baseAddress.map { UnsafeMutableRawPointer(mutating: $0) } ?? nothing) }
+        bytes.withUnsafeBytes {
+            body($0.baseAddress.map { UnsafeMutableRawPointer(mutating: $0) } ?? nothing)
+        }
     }
 }
 
