@@ -15,7 +15,7 @@ public struct TopicPartition: Hashable, Sendable, CustomStringConvertible {
 
 /// Owns one `rd_kafka_topic_partition_list_t` and frees it exactly once.
 struct TopicPartitionList: ~Copyable {
-    let raw: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>
+    private let raw: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>
 
     init(_ partitions: some Collection<(TopicPartition, Int64)>) {
         raw = rd_kafka_topic_partition_list_new(Int32(clamping: partitions.count))
@@ -31,6 +31,13 @@ struct TopicPartitionList: ~Copyable {
     }
 
     deinit { rd_kafka_topic_partition_list_destroy(raw) }
+
+    /// Lends the pointer for the length of one call. Being borrowed all the while, the list cannot be freed early.
+    borrowing func lend<Result>(
+        _ body: (UnsafeMutablePointer<rd_kafka_topic_partition_list_t>) -> Result
+    ) -> Result {
+        body(raw)
+    }
 
     /// The error the library left on each entry that has one.
     var failures: [(TopicPartition, rd_kafka_resp_err_t)] {

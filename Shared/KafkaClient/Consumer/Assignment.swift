@@ -76,7 +76,7 @@ struct Assignment {
             isFlowStopped = false
         }
         let stopped = isFlowStopped ? Set(places.keys) : paused
-        if !stopped.isEmpty { rd_kafka_resume_partitions(handle, TopicPartitionList(stopped).raw) }
+        if !stopped.isEmpty { _ = TopicPartitionList(stopped).lend { rd_kafka_resume_partitions(handle, $0) } }
         rd_kafka_assign(handle, nil)
         return Array(pendingSeeks.keys)
     }
@@ -94,7 +94,7 @@ struct Assignment {
     mutating func store(_ partition: TopicPartition, _ offset: Int64) -> rd_kafka_resp_err_t {
         guard places[partition] != nil else { return RD_KAFKA_RESP_ERR__STATE }
         let list = TopicPartitionList(CollectionOfOne((partition, offset)))
-        let code = rd_kafka_offsets_store(handle, list.raw)
+        let code = list.lend { rd_kafka_offsets_store(handle, $0) }
         if code == RD_KAFKA_RESP_ERR_NO_ERROR { places[partition]?.stored = offset }
         return list.failures.first?.1 ?? code
     }
@@ -124,7 +124,7 @@ struct Assignment {
         paused.formUnion(new)
         let running = new.intersection(places.keys)
         if !isFlowStopped, !running.isEmpty {
-            rd_kafka_pause_partitions(handle, TopicPartitionList(running).raw)
+            _ = TopicPartitionList(running).lend { rd_kafka_pause_partitions(handle, $0) }
         }
         return partitions.filter { !ours.contains($0) }
     }
@@ -134,19 +134,19 @@ struct Assignment {
         let old = paused.intersection(partitions)
         paused.subtract(old)
         guard !old.isEmpty, !isFlowStopped else { return [] }
-        rd_kafka_resume_partitions(handle, TopicPartitionList(old).raw)
+        _ = TopicPartitionList(old).lend { rd_kafka_resume_partitions(handle, $0) }
         return carryOutSeeks(of: old)
     }
 
     mutating func stopFlow() {
         isFlowStopped = true
-        rd_kafka_pause_partitions(handle, TopicPartitionList(Set(places.keys).subtracting(paused)).raw)
+        _ = TopicPartitionList(Set(places.keys).subtracting(paused)).lend { rd_kafka_pause_partitions(handle, $0) }
     }
 
     mutating func startFlow() -> [(TopicPartition, rd_kafka_resp_err_t)] {
         isFlowStopped = false
         let flowing = Set(places.keys).subtracting(paused)
-        rd_kafka_resume_partitions(handle, TopicPartitionList(flowing).raw)
+        _ = TopicPartitionList(flowing).lend { rd_kafka_resume_partitions(handle, $0) }
         return carryOutSeeks(of: flowing)
     }
 
@@ -173,7 +173,7 @@ struct Assignment {
     private mutating func seekNow(_ partition: TopicPartition, _ offset: Int64) -> rd_kafka_resp_err_t {
         places[partition]?.position = offset
         let list = TopicPartitionList(CollectionOfOne((partition, offset)))
-        if let error = rd_kafka_seek_partitions(handle, list.raw, 1_000) {
+        if let error = list.lend({ rd_kafka_seek_partitions(handle, $0, 1_000) }) {
             defer { rd_kafka_error_destroy(error) }
             return rd_kafka_error_code(error)
         }
@@ -186,8 +186,8 @@ struct Assignment {
         let list = TopicPartitionList(
             places.map { ($0.key, $0.value.position ?? Int64(RD_KAFKA_OFFSET_STORED)) }
         )
-        let code = rd_kafka_assign(handle, list.raw)
-        if !paused.isEmpty { rd_kafka_pause_partitions(handle, TopicPartitionList(paused).raw) }
+        let code = list.lend { rd_kafka_assign(handle, $0) }
+        if !paused.isEmpty { _ = TopicPartitionList(paused).lend { rd_kafka_pause_partitions(handle, $0) } }
         return code
     }
 }

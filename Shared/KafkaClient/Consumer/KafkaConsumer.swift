@@ -46,7 +46,7 @@ public final class KafkaConsumer: Sendable, AsyncSequence {
         let list = TopicPartitionList(
             topics.map { TopicPartition(topic: $0, partition: RD_KAFKA_PARTITION_UA) }
         )
-        let code = rd_kafka_subscribe(handle, list.raw)
+        let code = list.lend { rd_kafka_subscribe(handle, $0) }
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaError(code) }
     }
 
