@@ -76,7 +76,9 @@ struct Assignment {
             isFlowStopped = false
         }
         let stopped = isFlowStopped ? Set(places.keys) : paused
-        if !stopped.isEmpty { _ = TopicPartitionList(stopped).lend { rd_kafka_resume_partitions(handle, $0) } }
+        if !stopped.isEmpty {
+            _ = TopicPartitionList(stopped).lend { rd_kafka_resume_partitions(handle, $0) }
+        }
         rd_kafka_assign(handle, nil)
         return Array(pendingSeeks.keys)
     }
@@ -140,7 +142,9 @@ struct Assignment {
 
     mutating func stopFlow() {
         isFlowStopped = true
-        _ = TopicPartitionList(Set(places.keys).subtracting(paused)).lend { rd_kafka_pause_partitions(handle, $0) }
+        _ = TopicPartitionList(Set(places.keys).subtracting(paused)).lend {
+            rd_kafka_pause_partitions(handle, $0)
+        }
     }
 
     mutating func startFlow() -> [(TopicPartition, rd_kafka_resp_err_t)] {

@@ -174,7 +174,8 @@ struct ProducerReportTests {
     @Test func aCancelledSenderTakesBackWhatTheLibraryHasNot() async throws {
         let cluster = try MockCluster()
         let producer = try cluster.producer([
-            "queue.buffering.max.messages": "10", "reconnect.backoff.ms": "20", "reconnect.backoff.max.ms": "50",
+            "queue.buffering.max.messages": "10", "reconnect.backoff.ms": "20",
+            "reconnect.backoff.max.ms": "50",
         ])
         cluster.takeDown()
         let sending = Task { await producer.enqueue(numbered(0..<30)) }
