@@ -83,6 +83,7 @@ let package = Package(
         library("CLibpq", "libpq", "libpq-dev"),
         library("CRdkafka", "rdkafka", "librdkafka-dev"),
         library("COpenSSL", "openssl", "libssl-dev"),
+        .target(name: "CDevBrokerPort", path: "Shared/CDevBrokerPort"),
 
         // Vocabulary: depends on nothing
         shared("Determinism"),
@@ -157,7 +158,7 @@ let package = Package(
             "WaybillCLI",
             ["AccessTokens", "Determinism", "PostgresClient", "ServiceBootstrap", arguments, logging]
         ),
-        program("DevBroker", ["CRdkafka", "Determinism"]),
+        program("DevBroker", ["CDevBrokerPort", "CRdkafka"]),
         program(
             "DevStore",
             ["Determinism", "Digests", hummingbird, hummingbirdCore, httpTypes, logging, nioCore, nioPosix]

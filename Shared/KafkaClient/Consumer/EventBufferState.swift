@@ -1,0 +1,56 @@
+extension EventBuffer.State {
+    /// The first event, counted out.
+    mutating func take() -> ConsumerEvent? {
+        guard let entry = entries.first else { return nil }
+        entries.removeFirst()
+        if case .records(let records) = entry.event { recordCount -= records.count }
+        if let assignment = entry.assignment { deliveredAssignment = assignment }
+        return entry.event
+    }
+
+    /// Joins records that wait to larger batches, up to the limit: who is slow gets fewer, fuller batches.
+    mutating func appendRecords(_ records: [ConsumerRecord]) {
+        guard !records.isEmpty else { return }
+        recordCount += records.count
+        if let last = entries.indices.last, case .records(let earlier) = entries[last].event,
+            earlier.count + records.count <= EventBuffer.batchLimit
+        {
+            entries[last].event = .records(earlier + records)
+        } else {
+            entries.append(EventBuffer.Entry(event: .records(records)))
+        }
+    }
+
+    /// What may be handed out now: without partitions being sought, those paused put aside.
+    mutating func sift(_ records: [ConsumerRecord]) -> [ConsumerRecord] {
+        records.filter { record in
+            let partition = record.topicPartition
+            if seeking[partition] != nil { return false }
+            if paused.contains(partition) {
+                held[partition, default: []].append(record)
+                return false
+            }
+            return true
+        }
+    }
+
+    /// Applies ``sift(_:)`` to what already waits.
+    mutating func resift() {
+        let waiting = entries
+        entries = []
+        recordCount = 0
+        for entry in waiting {
+            guard case .records(let records) = entry.event else {
+                entries.append(entry)
+                continue
+            }
+            let wanted = sift(records)
+            recordCount += wanted.count
+            if !wanted.isEmpty { entries.append(EventBuffer.Entry(event: .records(wanted))) }
+        }
+    }
+
+    func contains(_ error: KafkaError) -> Bool {
+        entries.contains { if case .failed(let other) = $0.event { other == error } else { false } }
+    }
+}
