@@ -145,8 +145,20 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: strict
         ),
-        tests("UnitTests", ["TestSupport"]),
-        tests("IntegrationTests", ["TestSupport"]),
+        tests(
+            "UnitTests",
+            [
+                "TestSupport", "Determinism", "HTTPServing", "ServiceBootstrap",
+                hummingbird, httpTypes, logging, nioCore,
+            ]
+        ),
+        tests(
+            "IntegrationTests",
+            [
+                "TestSupport", "AccessTokens", "Determinism", "HTTPServing", "ServiceBootstrap",
+                hummingbird, httpTypes, lifecycle, logging, nioCore,
+            ]
+        ),
         tests("FaultTests", ["TestSupport"]),
         tests("EndToEndTests", ["TestSupport"]),
     ]
