@@ -1,0 +1,40 @@
+import AccessTokens
+import Determinism
+import Logging
+
+/// One line per request. Never the query, never a header: they may hold signatures and tokens.
+enum AccessLog {
+    /// Asked for every few seconds by machines; their lines would bury the others.
+    private static let quietRoutes: Set<String> = ["/livez", "/readyz", "/startupz", "/metrics"]
+
+    static func write(
+        _ exchange: Exchange,
+        status: Int,
+        _ duration: Duration,
+        abortedBy error: (any Error)?,
+        to logger: Logger
+    ) {
+        let isQuiet = quietRoutes.contains(exchange.route) && error == nil
+        let level: Logger.Level = isQuiet ? .debug : status >= 500 || error != nil ? .warning : .info
+        guard level >= logger.logLevel else { return }
+        var fields: Logger.Metadata = [
+            "request_id": "\(exchange.requestID)",
+            "method": "\(exchange.method)",
+            "route": "\(exchange.route)",
+            "status": .stringConvertible(status),
+            "bytes_in": .stringConvertible(exchange.receivedByteCount),
+            "bytes_out": .stringConvertible(exchange.sentByteCount),
+            "duration_ms": .stringConvertible(duration.wholeMilliseconds),
+            "peer": "\(exchange.peer)",
+        ]
+        if exchange.traceID != exchange.requestID { fields["trace_id"] = "\(exchange.traceID)" }
+        if let caller = exchange.caller {
+            fields["tenant"] = "\(caller.tenant)"
+            fields["principal"] = "\(caller.principal)"
+        }
+        if let code = exchange.errorCode { fields["error_code"] = "\(code)" }
+        if let failure = exchange.body?.failure { fields["body_failure"] = "\(failure)" }
+        if let error { fields["aborted"] = "\(error)" }
+        logger.log(level: level, "request", metadata: fields)
+    }
+}

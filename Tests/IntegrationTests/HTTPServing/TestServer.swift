@@ -1,0 +1,174 @@
+import AccessTokens
+import Determinism
+import HTTPServing
+import Hummingbird
+import Logging
+import NIOCore
+import ServiceBootstrap
+import ServiceLifecycle
+import Synchronization
+import Testing
+
+/// What the handlers of the test server met, for assertions.
+final class Witness: Sendable {
+    private let state = Mutex<(bodyErrors: [String], byteCount: Int)>(([], 0))
+    private let log = Mutex<[String]>([])
+
+    func failed(_ error: any Error) { state.withLock { $0.bodyErrors.append("\(error)") } }
+    func read(_ count: Int) { state.withLock { $0.byteCount += count } }
+    func logged(_ line: String) { log.withLock { $0.append(line) } }
+    var bodyErrors: [String] { state.withLock { $0.bodyErrors } }
+    var byteCount: Int { state.withLock { $0.byteCount } }
+    var lines: [String] { log.withLock { $0 } }
+}
+
+struct KnownTokens: CallerAuthenticator {
+    struct Unreachable: Error {}
+
+    func find(_ token: String) async throws -> Caller? {
+        if token == "broken" { throw Unreachable() }
+        return token == "good-token" ? Caller(tenant: "acme", principal: "ann", roles: [.user]) : nil
+    }
+}
+
+/// Log lines as text, kept in memory.
+struct MemoryLog: LogHandler {
+    let witness: Witness
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.info
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        let fields = metadata.merging(event.metadata ?? [:]) { _, new in new }
+        let text = fields.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
+        witness.logged("\(event.level) \(event.message) \(text)")
+    }
+}
+
+/// A server in this process on a free port.
+struct TestServer {
+    let port: Int
+    let witness: Witness
+    let health: HealthRegistry
+    let group: ServiceGroup
+
+    static func run(
+        _ limits: ConnectionLimits = ConnectionLimits(),
+        _ body: (TestServer) async throws -> Void
+    ) async throws {
+        let (witness, time, metrics) = (Witness(), SystemTime(), MetricsRegistry())
+        let logger = Logger(label: "test") { _ in MemoryLog(witness: witness) }
+        let health = HealthRegistry(time: time, logger: logger, interval: .milliseconds(20))
+        let gate = Gate()
+        let router = makeServiceRouter(time: time) { router in
+            OperationalRoutes(health: health, metrics: metrics, time: time).add(to: router)
+            addTestRoutes(to: router, witness, gate)
+        }
+        let server = HTTPServer(
+            HTTPServerSettings(limits: limits),
+            router: router,
+            metrics: metrics,
+            time: time,
+            random: SystemRandom(),
+            logger: logger
+        )
+        let group = ServiceGroup(services: [server], logger: logger)
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await group.run() }
+            let port = try #require(await server.listeningPort())
+            try await body(TestServer(port: port, witness: witness, health: health, group: group))
+            gate.open()
+            await group.triggerGracefulShutdown()
+            try await tasks.waitForAll()
+        }
+    }
+
+    func connect(receiveBufferBytes: Int32? = nil) throws -> RawConnection {
+        try RawConnection(port: port, receiveBufferBytes: receiveBufferBytes)
+    }
+}
+
+/// Holds handlers until a test lets them go on.
+final class Gate: Sendable {
+    private let stream: AsyncStream<Void>
+    private let source: AsyncStream<Void>.Continuation
+
+    init() { (stream, source) = AsyncStream.makeStream() }
+    func open() { source.finish() }
+    func wait() async { for await _ in stream {} }
+}
+
+private func addTestRoutes(to router: Router<ServiceContext>, _ witness: Witness, _ gate: Gate) {
+    router.get("hello/{name}") { _, context in "hello \(context.parameters.get("name") ?? "")" }
+    router.post("count") { request, _ in
+        var count = 0
+        do {
+            for try await bytes in request.body {
+                count += bytes.readableBytes
+                witness.read(bytes.readableBytes)
+            }
+        } catch {
+            witness.failed(error)
+            throw error
+        }
+        return "\(count)"
+    }
+    router.post("refuse") { _, _ -> String in
+        throw Problem(status: 409, code: "FILE_ALREADY_EXISTS", detail: "It exists.", retryAfterSeconds: 7)
+    }
+    router.post("first-chunk") { request, _ -> String in
+        for try await bytes in request.body { return "\(bytes.readableBytes)" }
+        return "none"
+    }
+    router.post("left-behind") { request, _ -> String in
+        // A careless handler: a task of its own reads on after the response.
+        Task { do { for try await _ in request.body {} } catch { witness.failed(error) } }
+        return "done"
+    }
+    router.post("form") { request, _ -> String in
+        let boundary = try MultipartBoundary(contentType: request.headers[.contentType])
+        let reader = MultipartFormReader(request.body, boundary: boundary)
+        var lines: [String] = []
+        while let part = try await reader.nextPart() {
+            var count = 0
+            for try await bytes in part.body { count += bytes.readableBytes }
+            lines.append("\(part.head.name):\(part.head.fileName ?? "-"):\(count)")
+        }
+        return lines.joined(separator: "\n")
+    }
+    router.get("boom") { _, _ -> String in throw KnownTokens.Unreachable() }
+    router.get("wait") { _, _ -> String in
+        await gate.wait()
+        return "waited"
+    }
+    router.get("endless") { _, _ in
+        Response(
+            status: .ok,
+            body: ResponseBody { writer in
+                let bytes = ByteBuffer(repeating: 0x78, count: 65_536)
+                do {
+                    while true { try await writer.write(bytes) }
+                } catch {
+                    witness.failed(error)
+                    throw error
+                }
+            }
+        )
+    }
+    router.get("short") { _, _ in
+        Response(
+            status: .ok,
+            body: ResponseBody(contentLength: 10) { writer in
+                try await writer.write(ByteBuffer(string: "12345"))
+                try await writer.finish(nil)
+            }
+        )
+    }
+    router.group("private").add(middleware: BearerAuthentication(KnownTokens()))
+        .get("whoami") { _, context in try context.requireCaller().principal }
+        .get("admin") { _, context in try context.requireCaller(with: .superuser).principal }
+}
