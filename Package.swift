@@ -60,7 +60,7 @@ func library(_ name: String, _ pkgConfig: String, _ package: String) -> Target {
 let everything: [Target.Dependency] = [
     "AccessTokens", "CChecksums", "Determinism", "Digests", "EventBinding", "EventContracts", "FaultPoints",
     "HTTPServing", "IdempotentConsumer", "IdempotentInbox", "IndexerService", "KafkaClient", "Leases",
-    "ObjectStore", "OutboxRelay", "PostgresClient", "SagaEngine", "ServiceBootstrap", "TestSupport",
+    "ObjectStore", "OutboxRelay", "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceSettings", "TestSupport",
     "TransactionalOutbox", "UploadService",
     asyncHTTPClient, httpTypes, hummingbird, hummingbirdCore, lifecycle, logging, nioCore, nioHTTP1, nioPosix,
 ]
@@ -129,13 +129,17 @@ let package = Package(
                 nioCore, nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, nioPosix,
             ]
         ),
+        shared(
+            "ServiceSettings",
+            ["FaultPoints", "HTTPServing", "ObjectStore", "PostgresClient", "ServiceBootstrap"]
+        ),
 
         program(
             "UploadService",
             [
                 "AccessTokens", "Determinism", "Digests", "EventBinding", "EventContracts", "FaultPoints",
                 "HTTPServing", "IdempotentConsumer", "IdempotentInbox", "KafkaClient", "Leases", "ObjectStore",
-                "PostgresClient", "SagaEngine", "ServiceBootstrap", "TransactionalOutbox",
+                "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceSettings", "TransactionalOutbox",
                 hummingbird, httpTypes, lifecycle, logging, nioCore,
             ],
             resources: [.embedInCode("Migrations")]
@@ -144,8 +148,7 @@ let package = Package(
             "OutboxRelay",
             [
                 "Determinism", "FaultPoints", "HTTPServing", "KafkaClient", "Leases", "PostgresClient",
-                "ServiceBootstrap", "TransactionalOutbox", hummingbird, httpTypes, lifecycle, logging,
-                nioCore,
+                "ServiceBootstrap", "ServiceSettings", "TransactionalOutbox", lifecycle, logging,
             ]
         ),
         program(
@@ -153,14 +156,14 @@ let package = Package(
             [
                 "AccessTokens", "Determinism", "Digests", "EventBinding", "EventContracts", "FaultPoints",
                 "HTTPServing", "IdempotentConsumer", "IdempotentInbox", "KafkaClient", "Leases", "ObjectStore",
-                "PostgresClient", "SagaEngine", "ServiceBootstrap", "TransactionalOutbox",
+                "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceSettings", "TransactionalOutbox",
                 hummingbird, httpTypes, lifecycle, logging, nioCore,
             ],
             resources: [.embedInCode("Migrations")]
         ),
         program(
             "WaybillCLI",
-            ["AccessTokens", "Determinism", "PostgresClient", "ServiceBootstrap", arguments, logging]
+            ["AccessTokens", "Determinism", "PostgresClient", "ServiceBootstrap", "TransactionalOutbox", arguments, logging]
         ),
         program("DevBroker", ["CDevBrokerPort", "CRdkafka"]),
         program(

@@ -1,0 +1,35 @@
+import Synchronization
+
+/// What a relay has done since it started, for metrics and health.
+final class RelayFigures: Sendable {
+    struct Snapshot: Sendable {
+        var publishedCount = 0
+        var isLeader = false
+        var failureCount = 0
+        /// The newest failure; nil after something was published since.
+        var lastFailure: String?
+    }
+
+    private let state = Mutex(Snapshot())
+
+    var snapshot: Snapshot { state.withLock { $0 } }
+
+    var isLeader: Bool {
+        get { state.withLock { $0.isLeader } }
+        set { state.withLock { $0.isLeader = newValue } }
+    }
+
+    func record(publishedCount: Int) {
+        state.withLock {
+            $0.publishedCount += publishedCount
+            $0.lastFailure = nil
+        }
+    }
+
+    func record(failure: String) {
+        state.withLock {
+            $0.failureCount += 1
+            $0.lastFailure = failure
+        }
+    }
+}

@@ -1,0 +1,40 @@
+import ServiceBootstrap
+import TransactionalOutbox
+
+/// What the metrics say of each outbox.
+enum RelayMetrics {
+    static func add(
+        to metrics: MetricsRegistry,
+        _ relays: [(outbox: String, figures: RelayFigures, ticks: TickStore)]
+    ) {
+        metrics.counter("waybill_relay_published_total", help: "Rows acknowledged by Kafka.", labels: ["outbox"]) {
+            relays.map { Sample(Double($0.figures.snapshot.publishedCount), labels: [$0.outbox]) }
+        }
+        metrics.counter("waybill_relay_failures_total", help: "Interruptions of the relay.", labels: ["outbox"]) {
+            relays.map { Sample(Double($0.figures.snapshot.failureCount), labels: [$0.outbox]) }
+        }
+        metrics.gauge("waybill_relay_leader", help: "1 while this process leads.", labels: ["outbox"]) {
+            relays.map { Sample($0.figures.snapshot.isLeader ? 1 : 0, labels: [$0.outbox]) }
+        }
+        metrics.gauge(
+            "waybill_outbox_age_seconds",
+            help: "Age of the oldest unpublished row; over 60 somebody should look.",
+            labels: ["outbox"]
+        ) {
+            var samples: [Sample] = []
+            for relay in relays {
+                guard let age = try? await relay.ticks.unpublishedAgeSeconds() else { continue }
+                samples.append(Sample(Double(age), labels: [relay.outbox]))
+            }
+            return samples
+        }
+        metrics.gauge("waybill_outbox_parked_rows", help: "Rows that cannot be published.", labels: ["outbox"]) {
+            var samples: [Sample] = []
+            for relay in relays {
+                guard let count = try? await relay.ticks.parkedCount() else { continue }
+                samples.append(Sample(Double(count), labels: [relay.outbox]))
+            }
+            return samples
+        }
+    }
+}
