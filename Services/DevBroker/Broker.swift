@@ -14,11 +14,13 @@ final class Broker {
         // librdkafka 2.0.2 ends the process when its mock cannot bind, so ask first.
         guard isFree(wanted) else { throw Refusal("port \(wanted) is taken") }
         var text = [CChar](repeating: 0, count: 512)
-        // No configuration of its own, so there is none to free when this fails.
-        guard let handle = rd_kafka_new(RD_KAFKA_PRODUCER, nil, &text, text.count) else {
-            throw Refusal(
-                "librdkafka: \(String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self))"
-            )
+        let configuration = rd_kafka_conf_new()
+        // The idle handle would warn that it has no brokers to connect to.
+        rd_kafka_conf_set(configuration, "log_level", "3", &text, text.count)
+        guard let handle = rd_kafka_new(RD_KAFKA_PRODUCER, configuration, &text, text.count) else {
+            rd_kafka_conf_destroy(configuration)  // taken over only by a success
+            let reason = text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:))
+            throw Refusal("librdkafka: \(String(decoding: reason, as: UTF8.self))")
         }
         cdevbrokerport_choose(wanted)
         guard let cluster = rd_kafka_mock_cluster_new(handle, 1) else {

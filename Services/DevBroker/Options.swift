@@ -17,8 +17,8 @@ struct Options: Equatable {
 
     static let usage = "usage: DevBroker [--port N|0] --topics name:partitions,… [--port-file PATH]"
     static let limits = """
-        DevBroker: in-memory development broker, loopback only. Keeps at most 5 MiB or 100000 batches per \
-        partition and drops the oldest silently; loses everything on restart; honours neither transactions nor \
+        DevBroker: in-memory development broker, loopback only. Keeps at most 5 MiB or 100000 batches \
+        per partition and drops the oldest silently; loses everything on restart; honours neither transactions nor \
         idempotent de-duplication.
         """
 

@@ -74,7 +74,8 @@ extension ConsumerLoop {
     private func seek(_ partition: TopicPartition, to offset: Int64) {
         // A seek that was put off and not carried out yet gives way to this one.
         if assignment.isSeekPending(partition) { buffer.seekCarriedOut(partition) }
-        guard let code = assignment.seek(partition, to: offset) else { return }  // put off until it is resumed
+        // Nil: put off until the partition is resumed.
+        guard let code = assignment.seek(partition, to: offset) else { return }
         seekEnded((partition, code))
     }
 
