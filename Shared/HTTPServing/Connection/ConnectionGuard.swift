@@ -107,6 +107,10 @@ final class ConnectionGuard: ChannelDuplexHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // The parser says the same of a long target and of long fields.
+        if case HTTPParserError.headerOverflow = error, state.isAwaitingHead, !hasLineFeed {
+            return fail(.requestLineTooLong, context)
+        }
         state.failed()
         context.fireErrorCaught(error)
     }
@@ -220,8 +224,8 @@ final class ConnectionGuard: ChannelDuplexHandler {
     private func expire(_ failure: ConnectionFailure, _ context: ChannelHandlerContext) {
         guard !state.hasFailed else { return context.close(promise: nil) }
         fail(failure, context)
-        // Should the answer not end the connection, the same wait does.
-        timers.progressed(at: context.eventLoop.now)
+        // Now it is our turn to answer; should that not end the connection, a later wait does.
+        timers.headEnded(at: context.eventLoop.now)
         arm(context)
     }
 }

@@ -77,13 +77,16 @@ extension Problem {
         self.init(
             status: error.status.code,
             code: Self.code(for: error.status),
-            detail: error.body ?? "\(error.status.reasonPhrase)."
+            detail: error.body ?? "\(Self.title(for: error.status.code))."
         )
     }
 
+    /// The standard phrase of a status.
+    static func title(for status: Int) -> String { HTTPResponseStatus(statusCode: status).reasonPhrase }
+
     /// `Not Found` becomes `NOT_FOUND`.
     static func code(for status: HTTPResponse.Status) -> String {
-        let phrase = status.reasonPhrase.isEmpty ? "STATUS \(status.code)" : status.reasonPhrase
+        let phrase = title(for: status.code)
         return String(phrase.uppercased().map { $0.isLetter || $0.isNumber ? $0 : "_" })
     }
 

@@ -26,7 +26,7 @@ enum ProblemDocument {
         let slug = problem.code.lowercased().map { $0 == "_" ? "-" : $0 }
         var members: [(String, String)] = [
             ("type", "urn:waybill:problem:\(String(slug))"),
-            ("title", status.reasonPhrase.isEmpty ? problem.code : status.reasonPhrase),
+            ("title", Problem.title(for: problem.status)),
             ("detail", problem.detail),
             ("instance", "urn:waybill:request:\(exchange.requestID)"),
             ("timestamp", time.rfc3339),

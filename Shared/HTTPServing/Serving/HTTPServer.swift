@@ -98,7 +98,9 @@ private enum PortFile {
     static func write(_ port: Int, to path: String, _ logger: Logger) async {
         let isWritten = await withCheckedContinuation { continuation in
             // A disk may be slow: not on a cooperative thread.
-            DispatchQueue.global().async { continuation.resume(returning: replace(path, with: "\(port)\n")) }
+            DispatchQueue(label: "waybill.port-file").async {
+                continuation.resume(returning: replace(path, with: "\(port)\n"))
+            }
         }
         if !isWritten { logger.error("the port file could not be written", metadata: ["path": "\(path)"]) }
     }

@@ -1,4 +1,4 @@
-import Dispatch
+import Foundation
 import Glibc
 
 /// A client's end of a TCP connection, byte by byte, so that a test can misbehave exactly. Calls wait on their own thread.
@@ -105,9 +105,8 @@ final class RawConnection: Sendable {
     ) async throws -> Value {
         let descriptor = descriptor
         return try await withCheckedThrowingContinuation { continuation in
-            DispatchQueue.global().async {
-                continuation.resume(with: Result { try work(descriptor) })
-            }
+            // Not a global queue: its few threads are also the ones that run Swift's tasks.
+            Thread.detachNewThread { continuation.resume(with: Result { try work(descriptor) }) }
         }
     }
 }

@@ -30,7 +30,7 @@ struct SlowClientTests {
             try await connection.send("POST /count HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\n\r\n")
             for count in 1...12 {
                 try await connection.send("x")
-                while server.witness.byteCount < count { await Task.yield() }
+                try await until { server.witness.byteCount >= count }
                 _ = try? await connection.receiveNothing(forMilliseconds: 80)
             }
             #expect(
@@ -52,7 +52,7 @@ struct SlowClientTests {
     }
 
     @Test func anUnfinishedHeadAnswers408() async throws {
-        try await TestServer.run(limits { $0.headerTimeout = .milliseconds(300) }) { server in
+        try await TestServer.run(limits { $0.headerTimeout = .seconds(1) }) { server in
             let connection = try server.connect()
             try await connection.send("GET /hello/x HTTP/1.1\r\nHo")
             let answer = try await connection.receive()
@@ -78,7 +78,7 @@ struct SlowClientTests {
             let connection = try server.connect(receiveBufferBytes: 4_096)
             try await connection.send("GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
             // The signal: the handler's write fails.
-            while server.witness.bodyErrors.isEmpty { await Task.yield() }
+            try await until { !server.witness.bodyErrors.isEmpty }
             #expect(server.witness.bodyErrors.count == 1)
             withExtendedLifetime(connection) {}
         }
@@ -96,9 +96,9 @@ struct SlowClientTests {
             try await dead.send(
                 "POST /count HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n"
             )
-            while server.witness.byteCount < 10 { await Task.yield() }
+            try await until { server.witness.byteCount >= 10 }
             dead.reset()
-            while server.witness.bodyErrors.count < 2 { await Task.yield() }
+            try await until { server.witness.bodyErrors.count >= 2 }
             #expect(server.witness.bodyErrors == ["disconnected", "disconnected"])
 
             let broken = try server.connect()
@@ -146,7 +146,7 @@ struct DrainTests {
             try await idle.send("GET /hello/x HTTP/1.1\r\nHost: x\r\n\r\n")
             _ = try await idle.receive { $0.hasSuffix("hello x") }
             try await busy.send("POST /count HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n12345")
-            while server.witness.byteCount < 5 { await Task.yield() }
+            try await until { server.witness.byteCount >= 5 }
             await server.group.triggerGracefulShutdown()
             let end = try await idle.receive()
             #expect(end.text.isEmpty && end.isClosed)

@@ -49,6 +49,15 @@ struct MemoryLog: LogHandler {
     }
 }
 
+/// Waits for what a server does in its own time; fails after ten seconds.
+func until(_ condition: () -> Bool) async throws {
+    for _ in 0..<2_000 {
+        if condition() { return }
+        try await SystemTime().sleep(for: .milliseconds(5))
+    }
+    Issue.record("what was waited for did not happen")
+}
+
 /// A server in this process on a free port.
 struct TestServer {
     let port: Int

@@ -36,7 +36,7 @@ struct HealthTests {
     }
 
     private func until(_ condition: () -> Bool) async {
-        while !condition() { await Task.yield() }
+        for _ in 0..<2_000 where !condition() { try? await SystemTime().sleep(for: .milliseconds(5)) }
     }
 }
 
