@@ -149,7 +149,10 @@ let package = Package(
         ),
         tests(
             "UnitTests",
-            ["CChecksums", "Determinism", "Digests", "ObjectStore", "TestSupport", nioCore, nioHTTP1]
+            [
+                "CChecksums", "Determinism", "Digests", "ObjectStore", "TestSupport", asyncHTTPClient,
+                nioCore, nioHTTP1,
+            ]
         ),
         tests(
             "IntegrationTests",
