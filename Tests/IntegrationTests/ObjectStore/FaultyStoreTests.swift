@@ -41,6 +41,22 @@ struct FaultyStoreTests {
         }
     }
 
+    @Test("what goes over the wire is the address that was signed, byte for byte")
+    func wire() async throws {
+        try await ScriptedStore.with([.answer(200), .answer(204)]) { store, server in
+            _ = try await store.put("a b+c//x%41/é'(;=:@&$,!*)~/", body: bytes)
+            try await store.delete("k", versionID: "v/+ =&")
+            #expect(
+                server.received.map(\.uri) == [
+                    "/bucket/a%20b%2Bc//x%2541/%C3%A9%27%28%3B%3D%3A%40%26%24%2C%21%2A%29~/",
+                    "/bucket/k?versionId=v%2F%2B%20%3D%26",
+                ]
+            )
+            let secretless = server.received.allSatisfy { !"\($0)".contains("hush-hush") }
+            #expect(secretless)
+        }
+    }
+
     @Test("a stream is never sent twice")
     func streamOnce() async throws {
         try await ScriptedStore.with([.answer(503, body: slowDown)]) { store, server in
