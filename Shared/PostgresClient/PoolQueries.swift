@@ -4,13 +4,13 @@ internal import CLibpq
 extension PostgresPool {
     /// Runs one statement and returns its rows.
     public func query(_ statement: Statement, _ values: any PostgresEncodable...) async throws(DatabaseError) -> Rows {
-        try await first(of: pipeline([BoundStatement(statement, values)]))
+        try await first(of: pipeline([BoundStatement(statement, values: values)]))
     }
 
     /// Runs one statement and returns how many rows it touched.
     @discardableResult
     public func execute(_ statement: Statement, _ values: any PostgresEncodable...) async throws(DatabaseError) -> Int {
-        try await first(of: pipeline([BoundStatement(statement, values)])).affectedRowCount
+        try await first(of: pipeline([BoundStatement(statement, values: values)])).affectedRowCount
     }
 
     /// Runs all statements in one round trip and one transaction: they take effect together or not at all.

@@ -66,4 +66,11 @@ public struct PoolStatistics: Equatable, Sendable {
     public let waiting: Int
     /// Connections lent to a caller.
     public let leases: Int
+
+    public init(open: Int, idle: Int, waiting: Int, leases: Int) {
+        self.open = open
+        self.idle = idle
+        self.waiting = waiting
+        self.leases = leases
+    }
 }

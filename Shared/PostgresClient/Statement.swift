@@ -33,11 +33,11 @@ public struct BoundStatement: Sendable {
     let values: [PostgresValue]
 
     public init(_ statement: Statement, _ values: any PostgresEncodable...) {
-        self.init(statement, values)
+        self.init(statement, values: values)
     }
 
     /// The same with values whose number is known only at run time.
-    public init(_ statement: Statement, _ values: [any PostgresEncodable]) {
+    public init(_ statement: Statement, values: [any PostgresEncodable]) {
         self.statement = statement
         self.values = values.map(\.postgresValue)
     }

@@ -11,12 +11,12 @@ public struct Transaction: ~Copyable, Sendable {
     /// Runs one statement and returns how many rows it touched.
     @discardableResult
     public func execute(_ statement: Statement, _ values: any PostgresEncodable...) async throws(DatabaseError) -> Int {
-        try await first(of: pipeline([BoundStatement(statement, values)])).affectedRowCount
+        try await first(of: pipeline([BoundStatement(statement, values: values)])).affectedRowCount
     }
 
     /// Runs one statement and returns its rows.
     public func query(_ statement: Statement, _ values: any PostgresEncodable...) async throws(DatabaseError) -> Rows {
-        try await first(of: pipeline([BoundStatement(statement, values)]))
+        try await first(of: pipeline([BoundStatement(statement, values: values)]))
     }
 
     /// Runs all statements in one round trip, in order; one result each. The first that is refused is thrown, the ones after it
@@ -76,7 +76,7 @@ extension Connection {
                 throw .unexpectedResult("a script cannot be the first of a transaction")
             }
             work = .pipeline([BoundStatement(isolation.begin)] + batch)
-            leaseDeadline = loop.now + max(limit, settings.leaseLimit)
+            leaseDeadline = loop.now + (limit > answerLimit ? max(limit, settings.leaseLimit) : settings.leaseLimit)
             hasBegun = true
         }
         let answer = await run(work, limit: limit)

@@ -39,6 +39,7 @@ public enum TestDatabase {
     /// Creates a schema, lends a pool whose `search_path` it is, closes the pool and drops the schema, however `body` ends.
     ///
     /// - Parameter adjust: changes settings before the pool is made.
+    @discardableResult
     public static func withSchema<Value: Sendable>(
         _ adjust: (inout PostgresSettings) -> Void = { _ in },
         _ body: (PostgresPool) async throws -> Value

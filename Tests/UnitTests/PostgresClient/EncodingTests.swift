@@ -35,7 +35,7 @@ struct EncodingTests {
 
     @Test func tooManyParametersAreRefused() {
         let values = [Int](repeating: 1, count: 65_536)
-        #expect(throws: DatabaseError.self) { try BoundStatement("SELECT 1", values).validate() }
+        #expect(throws: DatabaseError.self) { try BoundStatement("SELECT 1", values: values).validate() }
     }
 
     @Test func copyTextEscapesWhatWouldBreakARow() throws {
