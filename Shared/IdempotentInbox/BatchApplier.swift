@@ -8,7 +8,11 @@ public struct BatchCounts: Equatable, Sendable {
     public var skipped = 0
     public var parked = 0
 
-    static func += (total: inout BatchCounts, more: BatchCounts) {
+    public init() {}
+
+    init(parked: Int) { self.parked = parked }
+
+    public static func += (total: inout BatchCounts, more: BatchCounts) {
         total.applied += more.applied
         total.repeated += more.repeated
         total.skipped += more.skipped
@@ -69,7 +73,7 @@ public struct BatchApplier<Handler: EventHandler>: Sendable {
             return try await commit { tx in
                 try await InboxStore.park([record.parked(parking)], consumer: consumer, in: tx)
                 try await InboxStore.advance(consumer: consumer, claim, to: record.offset + 1, in: tx)
-                return BatchCounts(applied: 0, repeated: 0, skipped: 0, parked: 1)
+                return BatchCounts(parked: 1)
             }
         } catch {
             switch error {

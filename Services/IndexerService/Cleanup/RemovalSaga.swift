@@ -47,7 +47,9 @@ struct RemovalSaga: Sendable {
 
     private func lookAgain(_ order: Order, _ handle: StepHandle) async throws(StepFailure) -> StepReceipt {
         guard order.uploadID != nil else { return .deferred }
-        let absentFor = try await database { try await RemovalStore.absence(of: order.objectKey, on: pool) }
+        let absentFor = try await database { () throws(DatabaseError) in
+            try await RemovalStore.absence(of: order.objectKey, on: pool)
+        }
         guard let absentFor, absentFor >= late else {
             throw .waiting(late - (absentFor ?? .zero))
         }
@@ -75,7 +77,7 @@ struct RemovalSaga: Sendable {
     /// Removes every version and every open multipart upload of exactly this key, and proves that nothing is left.
     private func removeAll(_ order: Order, _ handle: StepHandle) async throws(StepFailure) {
         guard ObjectKey(order.objectKey) != nil else { throw .definite("not a key of ours") }
-        let isServed = try await database {
+        let isServed = try await database { () throws(DatabaseError) in
             try await DocumentStore.isServed(order.objectKey, after: order.version, on: pool)
         }
         if isServed { throw .definite("a newer version of the file is served from that key") }
@@ -85,7 +87,7 @@ struct RemovalSaga: Sendable {
                 try await remover.remove(order.objectKey, multipartID: order.multipartID)
             }
             try faults.step(.afterBytesDeleted)
-            try await database {
+            try await database { () throws(DatabaseError) in
                 try await RemovalStore.recordAbsent(order, versionCount: count, on: pool)
             }
         } catch {

@@ -15,31 +15,40 @@ struct ObjectVerifier: Sendable {
 
     /// - Throws: when the store did not answer fully: then nothing is known.
     func verify(_ file: StoredFile) async throws -> Verdict {
-        let download: ObjectDownload
-        do {
-            download = try await store.get(file.objectKey)
-        } catch .notFound(code: "NoSuchKey") {
+        guard let download = try await open(file.objectKey) else {
             return .rejected(file.rejected(.objectMissing, size: nil, sha256: nil))
         }
         guard download.length == file.size else {
             return .rejected(file.rejected(.sizeMismatch, size: download.length, sha256: nil))
         }
+        let content = try await read(download.body)
+        guard content.sha256 == file.sha256 else {
+            return .rejected(file.rejected(.digestMismatch, size: file.size, sha256: content.sha256))
+        }
+        return .genuine(
+            sha256: content.sha256,
+            byteCount: Int64(content.beginning.count),
+            text: ExtractedText(contentType: file.contentType, name: file.name, bytes: content.beginning)
+        )
+    }
+
+    /// Nil when the store says that the object does not exist.
+    private func open(_ key: String) async throws(StoreFailure) -> ObjectDownload? {
+        do { return try await store.get(key) } catch {
+            if case .notFound("NoSuchKey") = error { return nil }
+            throw error
+        }
+    }
+
+    private func read(_ body: DownloadBody) async throws -> (sha256: String, beginning: [UInt8]) {
         var hasher = SHA256Hasher()
         var beginning: [UInt8] = []
-        for try await buffer in download.body {
+        for try await buffer in body {
             buffer.withUnsafeReadableBytes { hasher.update($0) }
             let wanted = ExtractedText.byteLimit - beginning.count
             if wanted > 0 { beginning += buffer.readableBytesView.prefix(wanted) }
         }
-        let sha256 = hasher.finalize().hex
-        guard sha256 == file.sha256 else {
-            return .rejected(file.rejected(.digestMismatch, size: file.size, sha256: sha256))
-        }
-        return .genuine(
-            sha256: sha256,
-            byteCount: Int64(beginning.count),
-            text: ExtractedText(contentType: file.contentType, name: file.name, bytes: beginning)
-        )
+        return (hasher.finalize().hex, beginning)
     }
 }
 

@@ -1,4 +1,5 @@
 import Determinism
+import Digests
 import EventContracts
 import PostgresClient
 

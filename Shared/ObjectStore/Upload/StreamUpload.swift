@@ -9,7 +9,7 @@ struct StreamUpload<Store: ObjectStore>: Sendable {
     let ifNoneMatchAny: Bool
     let created: @Sendable (String) async throws -> Void
 
-    func run(_ stream: ByteStream) async throws(UploadFailure) -> UploadedObject {
+    func run(_ stream: ByteStream) async throws(StreamUploadFailure) -> UploadedObject {
         let collector = PartCollector(
             stream: stream,
             partCountLimit: store.profile.partCountLimit,
@@ -28,7 +28,7 @@ struct StreamUpload<Store: ObjectStore>: Sendable {
         return try result.get()
     }
 
-    private func send(_ parts: Handoff<PartCollector.Part>) async -> Result<UploadedObject, UploadFailure> {
+    private func send(_ parts: Handoff<PartCollector.Part>) async -> Result<UploadedObject, StreamUploadFailure> {
         do {
             let first = try await next(parts)
             guard !first.isLast else { return .success(try await sendWhole(first.bytes)) }
@@ -39,7 +39,7 @@ struct StreamUpload<Store: ObjectStore>: Sendable {
             )
             return await sendParts(first, parts, uploadID)
         } catch {
-            return .failure(UploadFailure(failure: error, uploadID: nil, wasAborted: false))
+            return .failure(StreamUploadFailure(failure: error, uploadID: nil, wasAborted: false))
         }
     }
 
@@ -59,7 +59,7 @@ struct StreamUpload<Store: ObjectStore>: Sendable {
         _ first: consuming PartCollector.Part,
         _ parts: Handoff<PartCollector.Part>,
         _ uploadID: String
-    ) async -> Result<UploadedObject, UploadFailure> {
+    ) async -> Result<UploadedObject, StreamUploadFailure> {
         do {
             do { try await created(uploadID) } catch { throw StoreFailure.bodyFailed(error) }
             var sent: [CompletedPart] = []
@@ -89,7 +89,7 @@ struct StreamUpload<Store: ObjectStore>: Sendable {
         _ parts: [CompletedPart],
         _ size: Int64,
         _ uploadID: String
-    ) async -> Result<UploadedObject, UploadFailure> {
+    ) async -> Result<UploadedObject, StreamUploadFailure> {
         do {
             let done = try await store.completeMultipartUpload(
                 key,
@@ -106,13 +106,13 @@ struct StreamUpload<Store: ObjectStore>: Sendable {
             case .refused, .preconditionFailed, .unavailable:
                 return .failure(await abandoned(error, uploadID))
             // The object may be there: whoever knows the key looks. An abort could only destroy the evidence.
-            default: return .failure(UploadFailure(failure: error, uploadID: uploadID, wasAborted: false))
+            default: return .failure(StreamUploadFailure(failure: error, uploadID: uploadID, wasAborted: false))
             }
         }
     }
 
     /// In a task of its own: a cancelled caller must not leave paid-for parts behind.
-    private func abandoned(_ failure: StoreFailure, _ uploadID: String) async -> UploadFailure {
+    private func abandoned(_ failure: StoreFailure, _ uploadID: String) async -> StreamUploadFailure {
         let abort = Task { [store, key] in
             do {
                 try await store.abortMultipartUpload(key, uploadID: uploadID)
@@ -122,7 +122,7 @@ struct StreamUpload<Store: ObjectStore>: Sendable {
             }
         }
         let wasAborted = await abort.value
-        return UploadFailure(failure: failure, uploadID: uploadID, wasAborted: wasAborted)
+        return StreamUploadFailure(failure: failure, uploadID: uploadID, wasAborted: wasAborted)
     }
 
     private func next(_ parts: Handoff<PartCollector.Part>) async throws(StoreFailure) -> PartCollector.Part {

@@ -18,7 +18,7 @@ public struct UploadedObject: Sendable {
 }
 
 /// An upload that did not succeed, and what may be left of it.
-public struct UploadFailure: Error, Sendable {
+public struct StreamUploadFailure: Error, Sendable {
     /// `outcomeUnknown` from completing means that the object may be there: look, and do not abort.
     public let failure: StoreFailure
     /// The multipart upload that was opened, if one was.
@@ -42,7 +42,7 @@ extension ObjectStore {
     ///
     /// - Parameter created: awaited with the upload id before the first part leaves, so that the id can be committed
     ///   first; when it throws, the upload is aborted and the failure is `bodyFailed` with that error.
-    /// - Throws: `UploadFailure`. Unless completing was in doubt, the upload was then aborted, also after a cancellation.
+    /// - Throws: `StreamUploadFailure`. Unless completing was in doubt, the upload was then aborted, also after a cancellation.
     public func upload<Source: AsyncSequence & Sendable>(
         _ key: String,
         _ source: Source,
@@ -50,7 +50,7 @@ extension ObjectStore {
         metadata: [String: String] = [:],
         ifNoneMatchAny: Bool = false,
         created: @escaping @Sendable (_ uploadID: String) async throws -> Void
-    ) async throws(UploadFailure) -> UploadedObject where Source.Element == ByteBuffer {
+    ) async throws(StreamUploadFailure) -> UploadedObject where Source.Element == ByteBuffer {
         let upload = StreamUpload(
             store: self,
             key: key,

@@ -300,7 +300,7 @@ struct FaultyStoreTests {
                 do {
                     _ = try await store.upload("k", Pattern(count: 9_000_000)) { _ in }
                     Issue.record("stored")
-                } catch let error as UploadFailure {
+                } catch let error as StreamUploadFailure {
                     #expect(error.uploadID == "u")
                     #expect(error.wasAborted == aborted)
                 }

@@ -159,7 +159,7 @@ struct MultipartTests {
                         created: created ?? { _ in }
                     )
                     Issue.record("stored")
-                } catch let error as UploadFailure {
+                } catch let error as StreamUploadFailure {
                     guard case .bodyFailed(let inner) = error.failure, inner is PlannedFailure else {
                         Issue.record("\(error)")
                         return

@@ -1,0 +1,101 @@
+import Determinism
+import Digests
+import EventContracts
+import NIOCore
+import ObjectStore
+import PostgresClient
+import Synchronization
+
+/// Moves one file's bytes from the request into the store: streamed, counted and hashed on the way, nothing on
+/// local disk, at most two parts in memory.
+struct ObjectTransfer: Sendable {
+    let store: any ObjectStore
+    let pool: PostgresPool
+    /// The largest file this service takes, in bytes.
+    let byteLimit: Int64
+
+    /// - Throws: `UploadFailure`. Whatever is left in the store lies under the upload's own key.
+    func send(_ source: UploadSource, of upload: Upload) async throws(UploadFailure) -> TransferredObject {
+        let body = TalliedBody(source.body, limit: byteLimit)
+        let etag: String
+        if let length = source.length, length <= store.profile.partSizeLimit {
+            etag = try await put(body, length: length, of: upload)
+        } else {
+            etag = try await stream(body, of: upload)
+        }
+        let tally = body.finish()
+        try check(tally, upload)
+        return TransferredObject(size: tally.byteCount, sha256: tally.sha256, etag: etag)
+    }
+
+    private func put(
+        _ body: TalliedBody,
+        length: Int64,
+        of upload: Upload
+    ) async throws(UploadFailure) -> String {
+        do {
+            return try await store.put(
+                upload.objectKey.text,
+                body: .stream(length: length, body),
+                contentType: upload.contentType,
+                metadata: upload.objectMetadata,
+                ifNoneMatchAny: false
+            ).etag
+        } catch { return try await resolve(error, body, of: upload) }
+    }
+
+    private func stream(_ body: TalliedBody, of upload: Upload) async throws(UploadFailure) -> String {
+        do {
+            return try await store.upload(
+                upload.objectKey.text,
+                body,
+                contentType: upload.contentType,
+                metadata: upload.objectMetadata
+            ) { multipartID in
+                guard try await UploadStore.saveMultipartID(multipartID, of: upload.id, on: pool) else {
+                    throw UploadFailure.lost
+                }
+            }.object.etag
+        } catch { return try await resolve(error.failure, body, of: upload) }
+    }
+
+    /// An answer that was lost is looked up: the key is this attempt's own, so what lies there is ours.
+    private func resolve(
+        _ failure: StoreFailure,
+        _ body: TalliedBody,
+        of upload: Upload
+    ) async throws(UploadFailure) -> String {
+        switch failure {
+        case .bodyFailed(let reason as UploadFailure): throw reason
+        case .bodyFailed(let reason as BodyLengthMismatch):
+            throw .sizeMismatch(declared: reason.declared, received: reason.received)
+        case .bodyFailed(let reason as DatabaseError): throw .database(reason)
+        case .bodyFailed(let reason): throw .bodyFailed(reason)
+        case .outcomeUnknown where body.isComplete: break
+        case .cancelled where Task.isCancelled: throw .bodyFailed(CancellationError())
+        case .notFound, .refused, .unavailable, .outcomeUnknown, .rangeNotSatisfiable, .preconditionFailed,
+            .unexpectedAnswer, .cancelled:
+            throw .store(failure)
+        }
+        do {
+            if let facts = try await store.head(upload.objectKey.text), facts.size == body.byteCount {
+                return facts.etag
+            }
+        } catch { throw .store(error) }
+        throw .store(failure)
+    }
+
+    private func check(_ tally: Tally, _ upload: Upload) throws(UploadFailure) {
+        if let declared = upload.declaredSize, declared != tally.byteCount {
+            throw .sizeMismatch(declared: declared, received: tally.byteCount)
+        }
+        if let declared = upload.declaredSHA256, declared != tally.sha256 {
+            throw .digestMismatch(declared: declared.hex, actual: tally.sha256.hex)
+        }
+    }
+}
+
+extension Upload {
+    /// Lets a lost row be rebuilt from the bucket: which file, which attempt.
+    fileprivate var objectMetadata: [String: String] { ["file-id": fileID.text, "upload-id": id.text] }
+}

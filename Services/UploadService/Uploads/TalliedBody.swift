@@ -1,0 +1,78 @@
+import Digests
+import NIOCore
+import Synchronization
+
+/// How many bytes went by, and their digest.
+struct Tally: Sendable {
+    let byteCount: Int64
+    let sha256: Digest256
+}
+
+/// Passes a body on unchanged, counting and hashing it. To be read once.
+///
+/// Throws `UploadFailure.tooLarge` when there is more than `limit`.
+final class TalliedBody: AsyncSequence, Sendable {
+    typealias Element = ByteBuffer
+    typealias Failure = any Error
+
+    private struct State: ~Copyable, Sendable {
+        var hasher = SHA256Hasher()
+        var byteCount: Int64 = 0
+        var isComplete = false
+    }
+
+    private let base: any AsyncSequence<ByteBuffer, any Error> & Sendable
+    private let limit: Int64
+    private let state = Mutex(State())
+
+    init(_ base: any AsyncSequence<ByteBuffer, any Error> & Sendable, limit: Int64) {
+        self.base = base
+        self.limit = limit
+    }
+
+    var byteCount: Int64 { state.withLock { $0.byteCount } }
+    /// Whether the body was read to its end.
+    var isComplete: Bool { state.withLock { $0.isComplete } }
+
+    func finish() -> Tally {
+        state.withLock { state in
+            let hasher = exchange(&state.hasher, with: SHA256Hasher())
+            return Tally(byteCount: state.byteCount, sha256: hasher.finalize())
+        }
+    }
+
+    private func count(_ buffer: ByteBuffer) throws(UploadFailure) {
+        let total = state.withLock { state in
+            buffer.withUnsafeReadableBytes { state.hasher.update($0) }
+            let (sum, overflow) = state.byteCount.addingReportingOverflow(Int64(buffer.readableBytes))
+            state.byteCount = overflow ? .max : sum
+            return state.byteCount
+        }
+        if total > limit { throw .tooLarge(limit: limit) }
+    }
+
+    func makeAsyncIterator() -> AsyncIterator {
+        AsyncIterator(body: self, read: Self.reader(of: base))
+    }
+
+    private static func reader(
+        of base: some AsyncSequence<ByteBuffer, any Error>
+    ) -> () async throws -> ByteBuffer? {
+        var iterator = base.makeAsyncIterator()
+        return { try await iterator.next() }
+    }
+
+    struct AsyncIterator: AsyncIteratorProtocol {
+        fileprivate let body: TalliedBody
+        fileprivate let read: () async throws -> ByteBuffer?
+
+        mutating func next() async throws -> ByteBuffer? {
+            guard let buffer = try await read() else {
+                body.state.withLock { $0.isComplete = true }
+                return nil
+            }
+            try body.count(buffer)
+            return buffer
+        }
+    }
+}
