@@ -108,6 +108,9 @@ struct Exchange: Sendable {
         sentWhole: Bool
     ) -> Outcome {
         switch answer {
+        case .success(.answer(let status, _, _)) where status < 300 && !sentWhole:
+            // Nobody can have stored what was not sent.
+            return .failed(.lost("the store answered before it had the body"))
         case .success(let outcome): return outcome
         case .failure(let error):
             if case .failed(let bodyError) = feedEnd {

@@ -184,10 +184,22 @@ struct FaultyStoreTests {
         }
     }
 
+    @Test("a success that comes before the body went is not believed")
+    func earlySuccess() async throws {
+        try await ScriptedStore.with([.answerAtHead(200, headers: [("ETag", "\"e\"")])]) { store, _ in
+            let failure = await failure {
+                _ = try await store.put("k", body: .stream(length: 1_000_000, EndlessWait()))
+            }
+            guard case .outcomeUnknown = failure else { return wrong("\(String(describing: failure))") }
+        }
+    }
+
     @Test("a store that stops reading, or never answers, is given up")
     func stalls() async throws {
         try await ScriptedStore.with([.stopReading, .silence]) {
             $0.retries.attemptLimit = 1
+            $0.timeouts.progress = .milliseconds(300)
+            $0.timeouts.answer = .milliseconds(300)
         } _: { store, _ in
             let inBody = await failure {
                 _ = try await store.put("k", body: .stream(length: 40_000_000, Pattern(count: 40_000_000)))
@@ -214,7 +226,9 @@ struct FaultyStoreTests {
     func brokenDownload() async throws {
         try await ScriptedStore.with([
             .cutAnswer(announced: 10, body: "12345"), .stallInAnswer(announced: 10, body: "12345"),
-        ]) { store, _ in
+        ]) {
+            $0.timeouts.progress = .milliseconds(300)
+        } _: { store, _ in
             for _ in 0..<2 {
                 let failure = await failure { _ = try await store.get("k").body.all() }
                 guard case .unavailable = failure else {
@@ -228,12 +242,12 @@ struct FaultyStoreTests {
     func slowReader() async throws {
         let text = String(repeating: "x", count: 3_000_000)
         try await ScriptedStore.with([.answer(200, body: text)]) {
-            $0.timeouts.progress = .milliseconds(100)
+            $0.timeouts.progress = .seconds(1)
         } _: { store, _ in
             var count = 0
             var isFirst = true
             for try await buffer in try await store.get("k").body {
-                if isFirst { try await TestTime().sleep(for: .milliseconds(400)) }
+                if isFirst { try await TestTime().sleep(for: .milliseconds(1500)) }
                 isFirst = false
                 count += buffer.readableBytes
             }

@@ -65,9 +65,9 @@ final class ScriptedStore: Sendable {
             credentials: S3Credentials(accessKeyID: "AKID", secretAccessKey: "hush-hush")
         )
         settings.retries.base = .milliseconds(1)
-        settings.timeouts.progress = .milliseconds(300)
-        settings.timeouts.answer = .milliseconds(300)
-        settings.timeouts.connect = .milliseconds(300)
+        settings.timeouts.progress = .seconds(5)
+        settings.timeouts.answer = .seconds(5)
+        settings.timeouts.connect = .seconds(5)
         change(&settings)
         let store = try S3Store(settings, time: time, random: TestRandom(), logger: Logger(label: "test"))
         let result: Result<Void, any Error>
