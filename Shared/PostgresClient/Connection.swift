@@ -25,7 +25,8 @@ actor Connection {
 
     var unit: Unit?
     private var lastUnitID: UInt64 = 0
-    private var isTimerArmed = false
+    /// When the timer will look; nil when none is set.
+    private var armedDeadline: Duration?
     var prepared: [Statement: String] = [:]
     var lastStatementNumber: UInt64 = 0
 
@@ -166,15 +167,15 @@ actor Connection {
 
     // MARK: - Limits
 
-    /// At most one timer per connection: a later deadline is looked at when the earlier one fires.
+    /// Usually one timer per connection: a later deadline is looked at when the earlier one fires.
     private func armTimer(_ deadline: Duration) {
-        guard !isTimerArmed else { return }
-        isTimerArmed = true
+        if let armedDeadline, armedDeadline <= deadline { return }
+        armedDeadline = deadline
         loop.schedule(at: deadline) { [weak self] in self?.assumeIsolated { $0.checkDeadline() } }
     }
 
     private func checkDeadline() {
-        isTimerArmed = false
+        armedDeadline = nil
         guard let deadline = unit?.deadline else { return }
         guard deadline <= loop.now else { return armTimer(deadline) }
         close(.timedOut("no answer within the statement's limit; the connection was closed"))

@@ -20,10 +20,11 @@ public enum TestDatabase {
         return String(cString: value)
     }
 
-    /// Settings for the server, with an unused schema name. The schema is not created.
+    /// Settings for the server, with an unused schema name (also part of the application name). The schema is not created.
     public static func settings() throws -> PostgresSettings {
-        var settings = PostgresSettings(conninfo: try url(), applicationName: "waybill-test")
-        settings.schema = "t_" + String(SystemRandom().nextUInt64(), radix: 36)
+        let schema = "t_" + String(SystemRandom().nextUInt64(), radix: 36)
+        var settings = PostgresSettings(conninfo: try url(), applicationName: "waybill-\(schema)")
+        settings.schema = schema
         return settings
     }
 

@@ -1,3 +1,4 @@
+import Dispatch
 import Foundation
 import PostgresClient
 import TestSupport
@@ -62,17 +63,29 @@ final class ThrowawayCluster: Sendable {
         try await run(geteuid() == 0 ? ["/usr/sbin/runuser", "-u", "postgres", "--"] + command : command)
     }
 
+    /// Not Foundation's `Process`: it waits for the end of a socket that the daemonised server inherits and never closes.
     private func run(_ command: [String]) async throws {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: command[0])
-        process.arguments = Array(command.dropFirst())
-        process.currentDirectoryURL = URL(fileURLWithPath: "/")
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        let status = try await withCheckedThrowingContinuation { (ended: CheckedContinuation<Int32, any Error>) in
-            process.terminationHandler = { ended.resume(returning: $0.terminationStatus) }
-            do { try process.run() } catch { ended.resume(throwing: error) }
+        let status = await withCheckedContinuation { (ended: CheckedContinuation<Int32, Never>) in
+            DispatchQueue(label: "cluster").async { ended.resume(returning: Self.spawnAndWait(command)) }
         }
         guard status == 0 else { throw Failed(description: "\(command.joined(separator: " ")) ended with \(status)") }
+    }
+
+    /// Blocks its thread. Output goes nowhere; the server's own log is in its folder.
+    private static func spawnAndWait(_ command: [String]) -> Int32 {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        for descriptor: Int32 in 0...2 {
+            posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_RDWR, 0)
+        }
+        let arguments = command.map { strdup($0) } + [nil]
+        defer { for argument in arguments { free(argument) } }
+        var pid: pid_t = 0
+        let code = posix_spawn(&pid, command[0], &actions, nil, arguments, environ)
+        guard code == 0 else { return code }
+        var status: Int32 = 0
+        while waitpid(pid, &status, 0) < 0 { guard errno == EINTR else { return errno } }
+        return status
     }
 }
