@@ -84,7 +84,7 @@ struct MultipartParserTests {
 
     @Test func inRandomPieces() throws {
         let seed = UInt64.random(in: 0 ... .max)
-        var random = SeededGenerator(state: seed)
+        var random = SeededGenerator(seed: seed)
         for _ in 0..<300 {
             var pieces: [[UInt8]] = []
             var rest = Self.form[...]
@@ -99,7 +99,7 @@ struct MultipartParserTests {
 
     @Test func randomContentComesBack() throws {
         let seed = UInt64.random(in: 0 ... .max)
-        var random = SeededGenerator(state: seed)
+        var random = SeededGenerator(seed: seed)
         let alphabet = Array("\r\n-AB".utf8)
         for _ in 0..<500 {
             let content = (0..<Int.random(in: 0...60, using: &random)).map { _ in
@@ -139,18 +139,5 @@ struct MultipartParserTests {
 
     private func address(_ buffer: ByteBuffer) -> UnsafeRawPointer? {
         buffer.withUnsafeReadableBytes { $0.baseAddress }
-    }
-}
-
-/// SplitMix64.
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-        return word ^ (word >> 31)
     }
 }
