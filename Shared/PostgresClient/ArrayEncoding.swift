@@ -1,4 +1,5 @@
 public import Determinism
+
 public import struct FoundationEssentials.UUID
 
 /// An element of a PostgreSQL array. Its type travels with the array, so the parameter must be of exactly that array type:
@@ -50,7 +51,9 @@ private func encodeArray(
             hasNull = true
             body.append(bigEndian: Int32(-1))
         case .bytes(let bytes):
-            guard let byteCount = Int32(exactly: bytes.count) else { return .invalid("array element too large") }
+            guard let byteCount = Int32(exactly: bytes.count) else {
+                return .invalid("array element too large")
+            }
             body.append(bigEndian: byteCount)
             body.append(contentsOf: bytes)
         case .invalid(let reason): return .invalid(reason)
@@ -112,7 +115,9 @@ extension UUID: PostgresArrayElement, PostgresArrayable {
 extension Timestamp: PostgresArrayElement, PostgresArrayable {
     public static var arrayElementType: PostgresType { .timestamptz }
     public var arrayElement: ArrayElement {
-        let (micros, overflow) = microsecondsSinceEpoch.subtractingReportingOverflow(postgresEpochMicroseconds)
+        let (micros, overflow) = microsecondsSinceEpoch.subtractingReportingOverflow(
+            postgresEpochMicroseconds
+        )
         return overflow ? .invalid("a timestamp is out of range") : .bytes(Array(bigEndian: micros))
     }
 }

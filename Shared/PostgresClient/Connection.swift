@@ -66,7 +66,9 @@ actor Connection {
         isCancellable: Bool = true
     ) async -> Result<[ResultHandle], DatabaseError> {
         if let closeReason { return .failure(closeReason) }
-        guard unit == nil else { return .failure(.unexpectedResult("the connection is busy with another statement")) }
+        guard unit == nil else {
+            return .failure(.unexpectedResult("the connection is busy with another statement"))
+        }
         if isCancellable, Task.isCancelled { return .failure(.cancelled) }
         lastUnitID &+= 1
         let id = lastUnitID

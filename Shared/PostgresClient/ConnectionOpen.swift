@@ -9,7 +9,11 @@ extension Connection {
         do throws(DatabaseError) {
             try await establish()
             try watchSession()
-            let answer = await run(.script(try sessionSetup()), limit: settings.connectTimeout, isCancellable: false)
+            let answer = await run(
+                .script(try sessionSetup()),
+                limit: settings.connectTimeout,
+                isCancellable: false
+            )
             _ = try answer.get()
         } catch {
             let reason = Self.unavailable(error)
@@ -36,7 +40,9 @@ extension Connection {
     private func startConnecting() throws(DatabaseError) -> OpaquePointer? {
         guard Self.isReadable(settings.conninfo) else {
             // libpq's own message would quote the string, and with it a password.
-            throw .unavailable("the connection string is neither a valid postgresql:// URI nor a keyword list")
+            throw .unavailable(
+                "the connection string is neither a valid postgresql:// URI nor a keyword list"
+            )
         }
         let parameters = [
             ("fallback_application_name", settings.applicationName),
@@ -59,7 +65,9 @@ extension Connection {
     }
 
     /// libpq may have changed sockets since the last poll (next address, TLS refused), so each wait registers anew.
-    private func waitForSocket(_ interest: Poller.Interest, until deadline: Duration) async throws(DatabaseError) {
+    private func waitForSocket(_ interest: Poller.Interest, until deadline: Duration)
+        async throws(DatabaseError)
+    {
         let wait = SocketWait()
         let isReady = await withCheckedContinuation { (continuation: CheckedContinuation<Bool, Never>) in
             wait.continuation = continuation
@@ -67,7 +75,8 @@ extension Connection {
                 self?.assumeIsolated { $0.end(wait, isReady: true) }
             }
             guard watchToken != nil else { return end(wait, isReady: false) }
-            loop.schedule(at: deadline) { [weak self] in self?.assumeIsolated { $0.end(wait, isReady: false) } }
+            loop.schedule(at: deadline) { [weak self] in self?.assumeIsolated { $0.end(wait, isReady: false) }
+            }
         }
         guard closeReason == nil else { throw .unavailable("the connection was closed") }
         guard isReady else { throw .unavailable("no connection within \(settings.connectTimeout)") }
@@ -92,7 +101,9 @@ extension Connection {
         return sql
     }
 
-    private func milliseconds(_ duration: Duration) -> Int32 { Int32(clamping: max(1, duration.wholeMilliseconds)) }
+    private func milliseconds(_ duration: Duration) -> Int32 {
+        Int32(clamping: max(1, duration.wholeMilliseconds))
+    }
 
     private static func unavailable(_ error: DatabaseError) -> DatabaseError {
         if case .unavailable = error { return error }

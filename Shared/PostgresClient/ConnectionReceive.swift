@@ -43,7 +43,9 @@ extension Connection {
         case .execute?:
             if failure == nil { unit?.results.append(result) }
             // The server has forgotten the statement, or its result type has changed (a migration): prepare again next time.
-            if case .refused(let state, _, _)? = failure, state == "26000" || state == "0A000" { prepared = [:] }
+            if case .refused(let state, _, _)? = failure, state == "26000" || state == "0A000" {
+                prepared = [:]
+            }
         case nil:
             if failure == nil { unit?.results.append(result) }
         }
@@ -77,7 +79,9 @@ extension Connection {
     /// Hands libpq the next piece when the previous one has left.
     /// - Returns: whether there is something new to flush.
     func continueCopy() -> Bool {
-        guard let current = unit, current.isSendingCopy, case .copy(_, let input) = current.work else { return false }
+        guard let current = unit, current.isSendingCopy, case .copy(_, let input) = current.work else {
+            return false
+        }
         let end = min(input.count, current.copiedByteCount + copyPieceByteCount)
         let sent = input[current.copiedByteCount..<end].withUnsafeBytes { piece in
             PQputCopyData(raw, piece.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(piece.count))

@@ -92,7 +92,8 @@ struct EncodedParameters {
     }
 
     func withPointers<Value>(
-        _ body: (Int32, UnsafePointer<UnsafePointer<CChar>?>?, UnsafePointer<Int32>?, UnsafePointer<Int32>?) -> Value
+        _ body: (Int32, UnsafePointer<UnsafePointer<CChar>?>?, UnsafePointer<Int32>?, UnsafePointer<Int32>?)
+            -> Value
     ) -> Value {
         buffer.withUnsafeBufferPointer { bytes in
             let pointers = offsets.map { offset in offset.flatMap { bytes.baseAddress?.advanced(by: $0) } }

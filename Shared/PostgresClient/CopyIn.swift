@@ -33,7 +33,9 @@ enum CopyText {
         return output
     }
 
-    private static func append(_ value: PostgresValue, _ column: Int, to output: inout [UInt8]) throws(DatabaseError) {
+    private static func append(_ value: PostgresValue, _ column: Int, to output: inout [UInt8])
+        throws(DatabaseError)
+    {
         switch value {
         case .null: output += [backslash, UInt8(ascii: "N")]
         case .text(let text): for byte in text.utf8 { appendEscaped(byte, to: &output) }

@@ -23,7 +23,8 @@ public enum DatabaseError: Error, Equatable, Sendable {
         case .unavailable, .connectionLost, .timedOut: true
         case .cancelled, .invalidValue, .unexpectedResult: false
         case .refused(let state, _, _):
-            isSerializationFailure || state.hasPrefix("08") || state.hasPrefix("53") || state.hasPrefix("57P0")
+            isSerializationFailure || state.hasPrefix("08") || state.hasPrefix("53")
+                || state.hasPrefix("57P0")
         }
     }
 

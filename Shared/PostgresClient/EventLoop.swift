@@ -60,7 +60,9 @@ final class EventLoop: SerialExecutor, @unchecked Sendable {
     // MARK: - On the loop's thread
 
     /// - Returns: a token for `modify` and `unwatch`; nil when the process is out of file descriptors.
-    func watch(_ descriptor: Int32, _ interest: Poller.Interest, _ ready: @escaping @Sendable () -> Void) -> UInt64? {
+    func watch(_ descriptor: Int32, _ interest: Poller.Interest, _ ready: @escaping @Sendable () -> Void)
+        -> UInt64?
+    {
         poller?.watch(descriptor, interest, ready)
     }
     func modify(_ token: UInt64, _ interest: Poller.Interest) { poller?.modify(token, interest) }

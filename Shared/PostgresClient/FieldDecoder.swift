@@ -1,4 +1,5 @@
 internal import Determinism
+
 internal import struct FoundationEssentials.UUID
 
 /// From PostgreSQL's binary formats (the `…send` functions of src/backend/utils/adt) to Swift values.
@@ -78,7 +79,8 @@ enum FieldDecoder {
         else { return nil }
         var elements: [Element] = []
         for _ in 0..<max(0, count) {
-            guard let byteCount = reader.read(Int32.self), byteCount >= 0, let field = reader.take(Int(byteCount)),
+            guard let byteCount = reader.read(Int32.self), byteCount >= 0,
+                let field = reader.take(Int(byteCount)),
                 let value = element(field, PostgresType(type))
             else { return nil }
             elements.append(value)

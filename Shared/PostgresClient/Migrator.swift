@@ -53,8 +53,12 @@ public enum Migrator {
                     rows = try await MigrationStore.lockAndRead(migrations, limit, in: tx)
                 } catch { throw .database(error) }
                 let applied: [AppliedMigration]
-                do throws(DatabaseError) { applied = try MigrationStore.read(rows) } catch { throw .database(error) }
-                guard let next = try MigrationPlan.pending(migrations, applied: applied).first else { return nil }
+                do throws(DatabaseError) { applied = try MigrationStore.read(rows) } catch {
+                    throw .database(error)
+                }
+                guard let next = try MigrationPlan.pending(migrations, applied: applied).first else {
+                    return nil
+                }
                 do throws(DatabaseError) {
                     try await MigrationStore.apply(next, limit, in: tx)
                 } catch { throw .failed(number: next.number, name: next.name, error) }
@@ -105,7 +109,11 @@ enum MigrationStore {
     ) async throws(DatabaseError) -> Rows {
         try await tx.pipeline([BoundStatement(noTimeout), BoundStatement(lock)], limit: limit)
         try await tx.execute(createTable)
-        return try await tx.query(applied, migrations.map { Int32(clamping: $0.number) }, migrations.map(\.sql))
+        return try await tx.query(
+            applied,
+            migrations.map { Int32(clamping: $0.number) },
+            migrations.map(\.sql)
+        )
     }
 
     /// The record comes first, so that a migration that ends the transaction itself is found out by the change of its id.
@@ -119,7 +127,9 @@ enum MigrationStore {
         try await tx.runScript(migration.sql, limit: limit)
         let after = try await tx.query(transactionID).only().text(0)
         guard before == after else {
-            throw .unexpectedResult("the migration ended its transaction; it must not contain COMMIT or ROLLBACK")
+            throw .unexpectedResult(
+                "the migration ended its transaction; it must not contain COMMIT or ROLLBACK"
+            )
         }
     }
 

@@ -37,7 +37,8 @@ final class Poller {
         if wakeDescriptor >= 0 { close(wakeDescriptor) }
     }
 
-    func watch(_ descriptor: Int32, _ interest: Interest, _ ready: @escaping @Sendable () -> Void) -> UInt64? {
+    func watch(_ descriptor: Int32, _ interest: Interest, _ ready: @escaping @Sendable () -> Void) -> UInt64?
+    {
         lastToken &+= 1
         var event = epoll_event(events: interest.rawValue, data: epoll_data_t(u64: lastToken))
         guard epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) == 0 else { return nil }

@@ -78,7 +78,8 @@ extension PostgresPool {
 
     private func waitReason(_ pool: State) -> String {
         if let failure = pool.lastFailure { return failure.reasonText }
-        return "no connection within \(settings.leaseWaitLimit): \(pool.leased.count) of \(pool.connectionLimit) in use"
+        return
+            "no connection within \(settings.leaseWaitLimit): \(pool.leased.count) of \(pool.connectionLimit) in use"
     }
 
     // MARK: - Opening and closing connections

@@ -3,13 +3,17 @@ internal import CLibpq
 /// Single statements, each its own transaction.
 extension PostgresPool {
     /// Runs one statement and returns its rows.
-    public func query(_ statement: Statement, _ values: any PostgresEncodable...) async throws(DatabaseError) -> Rows {
+    public func query(_ statement: Statement, _ values: any PostgresEncodable...) async throws(DatabaseError)
+        -> Rows
+    {
         try await first(of: pipeline([BoundStatement(statement, values: values)]))
     }
 
     /// Runs one statement and returns how many rows it touched.
     @discardableResult
-    public func execute(_ statement: Statement, _ values: any PostgresEncodable...) async throws(DatabaseError) -> Int {
+    public func execute(_ statement: Statement, _ values: any PostgresEncodable...)
+        async throws(DatabaseError) -> Int
+    {
         try await first(of: pipeline([BoundStatement(statement, values: values)])).affectedRowCount
     }
 

@@ -18,7 +18,9 @@ extension PostgresPool: Service {
             return (guarded.pool.close(), guarded.listeners)
         }
         for listener in listeners { listener.cancel() }
-        for waiter in closing.waiters { waiter.resume(returning: .failure(.unavailable("the pool is closed"))) }
+        for waiter in closing.waiters {
+            waiter.resume(returning: .failure(.unavailable("the pool is closed")))
+        }
         for connection in closing.idle { await connection.close(.unavailable("the pool is closed")) }
         await drain()
         for listener in listeners { await listener.value }

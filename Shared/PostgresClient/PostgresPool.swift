@@ -31,7 +31,8 @@ public final class PostgresPool: Sendable {
     let guarded: Mutex<Guarded>
 
     /// Opens nothing yet.
-    public init(_ settings: PostgresSettings, time: any TimeSource, random: any RandomSource, logger: Logger) {
+    public init(_ settings: PostgresSettings, time: any TimeSource, random: any RandomSource, logger: Logger)
+    {
         self.settings = settings
         self.time = time
         self.random = random

@@ -20,7 +20,9 @@ public enum PostgresValue: Hashable, Sendable {
         case .null: return
         case .text(let text):
             guard !text.utf8.contains(0) else {
-                throw .invalidValue("parameter $\(number) contains a NUL character, which PostgreSQL text cannot hold")
+                throw .invalidValue(
+                    "parameter $\(number) contains a NUL character, which PostgreSQL text cannot hold"
+                )
             }
             try Self.checkSize(text.utf8.count, number)
         case .bytes(let bytes), .array(let bytes): try Self.checkSize(bytes.count, number)

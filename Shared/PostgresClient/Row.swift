@@ -1,4 +1,5 @@
 public import Determinism
+
 public import struct FoundationEssentials.UUID
 
 /// One row; columns are numbered from 0. Every getter throws `.unexpectedResult` for a column that does not exist, is NULL or
@@ -13,13 +14,17 @@ public struct Row: Sendable {
 
     /// Text as it is; numbers, booleans (`t`, `f`), UUIDs, timestamps (RFC 3339), dates, JSON, xid8 and pg_snapshot in their text form.
     /// Other types: cast to text in the statement.
-    public func text(_ column: Int) throws(DatabaseError) -> String { try present(optionalText(column), column) }
+    public func text(_ column: Int) throws(DatabaseError) -> String {
+        try present(optionalText(column), column)
+    }
     public func optionalText(_ column: Int) throws(DatabaseError) -> String? {
         try read(column, as: "text", FieldDecoder.text)
     }
 
     /// Any integer type, oid, xid8, or a numeric without fraction, as long as it fits.
-    public func int64(_ column: Int) throws(DatabaseError) -> Int64 { try present(optionalInt64(column), column) }
+    public func int64(_ column: Int) throws(DatabaseError) -> Int64 {
+        try present(optionalInt64(column), column)
+    }
     public func optionalInt64(_ column: Int) throws(DatabaseError) -> Int64? {
         try read(column, as: "integer", FieldDecoder.int64)
     }
@@ -29,17 +34,23 @@ public struct Row: Sendable {
         try read(column, as: "integer") { FieldDecoder.int64($0, $1).flatMap { Int(exactly: $0) } }
     }
 
-    public func double(_ column: Int) throws(DatabaseError) -> Double { try present(optionalDouble(column), column) }
+    public func double(_ column: Int) throws(DatabaseError) -> Double {
+        try present(optionalDouble(column), column)
+    }
     public func optionalDouble(_ column: Int) throws(DatabaseError) -> Double? {
         try read(column, as: "double precision", FieldDecoder.double)
     }
 
-    public func bool(_ column: Int) throws(DatabaseError) -> Bool { try present(optionalBool(column), column) }
+    public func bool(_ column: Int) throws(DatabaseError) -> Bool {
+        try present(optionalBool(column), column)
+    }
     public func optionalBool(_ column: Int) throws(DatabaseError) -> Bool? {
         try read(column, as: "boolean", FieldDecoder.bool)
     }
 
-    public func uuid(_ column: Int) throws(DatabaseError) -> UUID { try present(optionalUUID(column), column) }
+    public func uuid(_ column: Int) throws(DatabaseError) -> UUID {
+        try present(optionalUUID(column), column)
+    }
     public func optionalUUID(_ column: Int) throws(DatabaseError) -> UUID? {
         try read(column, as: "uuid", FieldDecoder.uuid)
     }
@@ -53,7 +64,9 @@ public struct Row: Sendable {
     }
 
     /// A bytea.
-    public func bytes(_ column: Int) throws(DatabaseError) -> [UInt8] { try present(optionalBytes(column), column) }
+    public func bytes(_ column: Int) throws(DatabaseError) -> [UInt8] {
+        try present(optionalBytes(column), column)
+    }
     public func optionalBytes(_ column: Int) throws(DatabaseError) -> [UInt8]? {
         try read(column, as: "bytea") { bytes, type in type == .bytea ? Array(bytes) : nil }
     }

@@ -1,4 +1,5 @@
 public import Determinism
+
 public import struct FoundationEssentials.UUID
 
 extension PostgresValue: PostgresEncodable {

@@ -45,7 +45,9 @@ public struct BoundStatement: Sendable {
     /// Refuses what the protocol cannot carry, before anything is sent.
     func validate() throws(DatabaseError) {
         guard values.count <= 65_535 else {
-            throw .invalidValue("\(values.count) parameters; PostgreSQL takes at most 65535 (pass arrays instead)")
+            throw .invalidValue(
+                "\(values.count) parameters; PostgreSQL takes at most 65535 (pass arrays instead)"
+            )
         }
         for (index, value) in values.enumerated() { try value.validate(parameter: index + 1) }
     }

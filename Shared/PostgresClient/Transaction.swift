@@ -10,12 +10,16 @@ public struct Transaction: ~Copyable, Sendable {
 
     /// Runs one statement and returns how many rows it touched.
     @discardableResult
-    public func execute(_ statement: Statement, _ values: any PostgresEncodable...) async throws(DatabaseError) -> Int {
+    public func execute(_ statement: Statement, _ values: any PostgresEncodable...)
+        async throws(DatabaseError) -> Int
+    {
         try await first(of: pipeline([BoundStatement(statement, values: values)])).affectedRowCount
     }
 
     /// Runs one statement and returns its rows.
-    public func query(_ statement: Statement, _ values: any PostgresEncodable...) async throws(DatabaseError) -> Rows {
+    public func query(_ statement: Statement, _ values: any PostgresEncodable...) async throws(DatabaseError)
+        -> Rows
+    {
         try await first(of: pipeline([BoundStatement(statement, values: values)]))
     }
 
@@ -29,7 +33,9 @@ public struct Transaction: ~Copyable, Sendable {
     /// The same with another limit than the pool's; the statements are trusted to lift the server's.
     @discardableResult
     func pipeline(_ batch: [BoundStatement], limit: Duration) async throws(DatabaseError) -> [Rows] {
-        try await connection.runInTransaction(.pipeline(batch), isolation, limit: limit).map { Rows(result: $0) }
+        try await connection.runInTransaction(.pipeline(batch), isolation, limit: limit).map {
+            Rows(result: $0)
+        }
     }
 
     /// SQL text of several statements, for migrations. Something must have run in the transaction before.
@@ -67,7 +73,11 @@ extension Connection {
         limit: Duration
     ) async throws(DatabaseError) -> [ResultHandle] {
         if let leaseDeadline, leaseDeadline < loop.now {
-            close(.timedOut("the transaction lasted longer than \(settings.leaseLimit); the connection was closed"))
+            close(
+                .timedOut(
+                    "the transaction lasted longer than \(settings.leaseLimit); the connection was closed"
+                )
+            )
         }
         var work = work
         let isFirst = !hasBegun
@@ -76,7 +86,8 @@ extension Connection {
                 throw .unexpectedResult("a script cannot be the first of a transaction")
             }
             work = .pipeline([BoundStatement(isolation.begin)] + batch)
-            leaseDeadline = loop.now + (limit > answerLimit ? max(limit, settings.leaseLimit) : settings.leaseLimit)
+            leaseDeadline =
+                loop.now + (limit > answerLimit ? max(limit, settings.leaseLimit) : settings.leaseLimit)
             hasBegun = true
         }
         let answer = await run(work, limit: limit)
@@ -131,7 +142,11 @@ extension Connection {
         endTransaction()
         guard closeReason == nil else { return }
         guard !Task.isCancelled else { return close(.cancelled) }
-        let answer = await run(.pipeline([BoundStatement(.rollback)]), limit: answerLimit, isCancellable: false)
+        let answer = await run(
+            .pipeline([BoundStatement(.rollback)]),
+            limit: answerLimit,
+            isCancellable: false
+        )
         if case .failure(let error) = answer { close(error) }
     }
 

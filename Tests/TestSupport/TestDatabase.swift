@@ -51,7 +51,9 @@ public enum TestDatabase {
         keeperSettings.connectionLimit = 1
         keeperSettings.statementTimeout = .seconds(30)
         let keeper = makePool(keeperSettings)
-        _ = try await keeper.pipeline([BoundStatement(nameSchema, settings.schema), BoundStatement(createSchema)])
+        _ = try await keeper.pipeline([
+            BoundStatement(nameSchema, settings.schema), BoundStatement(createSchema),
+        ])
         let pool = makePool(settings)
         do {
             let value = try await body(pool)
@@ -63,10 +65,13 @@ public enum TestDatabase {
         }
     }
 
-    private static func end(_ pool: PostgresPool, _ keeper: PostgresPool, _ settings: PostgresSettings) async {
+    private static func end(_ pool: PostgresPool, _ keeper: PostgresPool, _ settings: PostgresSettings) async
+    {
         await pool.close()
         // Best effort: a left-over schema hurts nobody, and the test's own failure matters more.
-        _ = try? await keeper.pipeline([BoundStatement(nameSchema, settings.schema), BoundStatement(dropSchema)])
+        _ = try? await keeper.pipeline([
+            BoundStatement(nameSchema, settings.schema), BoundStatement(dropSchema),
+        ])
         await keeper.close()
     }
 

@@ -1,13 +1,14 @@
 import PostgresClient
-import Testing
 import TestSupport
+import Testing
 
 @Suite("Postgres: migrations")
 struct MigratorTests {
     private let first = Migration(
         number: 1,
         name: "files",
-        sql: "CREATE TABLE files (id int); -- a comment\nINSERT INTO files VALUES (1); INSERT INTO files VALUES (2);"
+        sql:
+            "CREATE TABLE files (id int); -- a comment\nINSERT INTO files VALUES (1); INSERT INTO files VALUES (2);"
     )
     private let second = Migration(number: 2, name: "names", sql: "ALTER TABLE files ADD name text;")
 
@@ -20,7 +21,9 @@ struct MigratorTests {
 
     @Test func eachIsAppliedOnceAndStatusTells() async throws {
         try await TestDatabase.withSchema { pool async throws in
-            #expect(try await Migrator.status([first, second], on: pool).map(\.state) == [.pending, .pending])
+            #expect(
+                try await Migrator.status([first, second], on: pool).map(\.state) == [.pending, .pending]
+            )
             let applied = try await Migrator.migrate([first], on: pool)
             #expect(applied == [first])
             #expect(try await Migrator.migrate([first, second], on: pool) == [second])
@@ -47,7 +50,8 @@ struct MigratorTests {
     @Test func aFailingOneLeavesNothingOfItself() async throws {
         try await TestDatabase.withSchema { pool async throws in
             let broken = Migration(number: 2, name: "broken", sql: "CREATE TABLE half (x int); SELECT 1/0;")
-            guard case .failed(2, "broken", .refused("22012", _, _))? = await refusal([first, broken], pool) else {
+            guard case .failed(2, "broken", .refused("22012", _, _))? = await refusal([first, broken], pool)
+            else {
                 Issue.record("must fail")
                 return
             }
@@ -78,7 +82,11 @@ struct MigratorTests {
     @Test func oneThatEndsItsTransactionIsRefused() async throws {
         try await TestDatabase.withSchema { pool async throws in
             for sql in ["CREATE TABLE x (a int); COMMIT", "COMMIT; BEGIN; CREATE TABLE y (a int)"] {
-                guard case .failed(1, "rude", .unexpectedResult)? = await refusal([Migration(number: 1, name: "rude", sql: sql)], pool)
+                guard
+                    case .failed(1, "rude", .unexpectedResult)? = await refusal(
+                        [Migration(number: 1, name: "rude", sql: sql)],
+                        pool
+                    )
                 else {
                     Issue.record("must be refused: \(sql)")
                     return

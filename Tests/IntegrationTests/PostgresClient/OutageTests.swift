@@ -2,8 +2,8 @@ import Foundation
 import PostgresClient
 import ServiceBootstrap
 import Synchronization
-import Testing
 import TestSupport
+import Testing
 
 @Suite("Postgres: outages and what is left behind", .serialized)
 struct OutageTests {
@@ -37,7 +37,9 @@ struct OutageTests {
             load.stop()
             for task in tasks { await task.value }
 
-            try await eventually("listening again") { heard.withLock { $0.last } == "" && heard.withLock { $0.count } > 1 }
+            try await eventually("listening again") {
+                heard.withLock { $0.last } == "" && heard.withLock { $0.count } > 1
+            }
             try await pool.execute("SELECT pg_notify('bell', 'ding')")
             try await eventually("heard") { heard.withLock { $0.last } == "ding" }
             listening.cancel()
@@ -94,8 +96,10 @@ struct OutageTests {
             }
             let pool = TestDatabase.makePool(cluster.settings)
             try await eventually("sessions ended") {
-                try await pool.query("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'")
-                    .only().int(0) == 1
+                try await pool.query(
+                    "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+                )
+                .only().int(0) == 1
             }
             await pool.close()
         }
@@ -103,7 +107,9 @@ struct OutageTests {
 
     @Test("I46 pools that come and go leave the number of threads and descriptors as it was")
     func descriptorsAndThreadsStayFlat() async throws {
-        func count(_ folder: String) throws -> Int { try FileManager.default.contentsOfDirectory(atPath: folder).count }
+        func count(_ folder: String) throws -> Int {
+            try FileManager.default.contentsOfDirectory(atPath: folder).count
+        }
         try await ThrowawayCluster.with { cluster in
             func round() async throws {
                 let pool = TestDatabase.makePool(cluster.settings)
@@ -115,7 +121,9 @@ struct OutageTests {
             let descriptorCount = try count("/proc/self/fd")
             let threadCount = try count("/proc/self/task")
             for _ in 0..<100 { try await round() }
-            try await eventually("descriptors released") { try count("/proc/self/fd") < descriptorCount + 100 }
+            try await eventually("descriptors released") {
+                try count("/proc/self/fd") < descriptorCount + 100
+            }
             try await eventually("threads ended") { try count("/proc/self/task") < threadCount + 60 }
         }
     }
@@ -155,7 +163,8 @@ private final class Load: Sendable {
         while !book.withLock({ $0.isStopped }) {
             round += 1
             do throws(TransactionError<DatabaseError>) {
-                try await pool.withTransaction { (tx: borrowing Transaction) async throws(DatabaseError) -> Void in
+                try await pool.withTransaction {
+                    (tx: borrowing Transaction) async throws(DatabaseError) -> Void in
                     try await tx.execute("INSERT INTO t VALUES ($1, $2)", task, round)
                 }
                 book.withLock { _ = $0.confirmed.insert([task, round]) }

@@ -1,8 +1,8 @@
 import Determinism
 import PostgresClient
 import ServiceBootstrap
-import Testing
 import TestSupport
+import Testing
 
 import struct FoundationEssentials.UUID
 
@@ -76,7 +76,8 @@ struct QueryTests {
                 """
             ).only()
             let expected = [
-                "glad", "{\"a\": 1}", "[1]", "12345678901234567890", "10:20:10,14", "-1234.0560", "0.00001", "120000000", "n",
+                "glad", "{\"a\": 1}", "[1]", "12345678901234567890", "10:20:10,14", "-1234.0560", "0.00001",
+                "120000000", "n",
                 "2026-11-21", "5", "2", "14",
             ]
             for (column, text) in expected.enumerated() { #expect(try row.text(column) == text) }
@@ -86,10 +87,13 @@ struct QueryTests {
 
     @Test func aWrongReadIsAnErrorAndNeverATrap() async throws {
         try await TestDatabase.withSchema { pool async throws in
-            let rows = try await pool.query("SELECT 1::int4, NULL::text, 'infinity'::timestamptz, 2^40::int8, ROW(1, 2)")
+            let rows = try await pool.query(
+                "SELECT 1::int4, NULL::text, 'infinity'::timestamptz, 2^40::int8, ROW(1, 2)"
+            )
             let row = rows[0]
             for read in [
-                { try row.uuid(0) as Any }, { try row.text(1) }, { try row.timestamp(2) }, { try row.text(99) },
+                { try row.uuid(0) as Any }, { try row.text(1) }, { try row.timestamp(2) },
+                { try row.text(99) },
                 { try row.text(-1) }, { try rows[7].int(0) }, { try row.bytes(0) }, { try row.textArray(0) },
                 { try row.text(4) }, { try row.bool(3) },
             ] as [() throws -> Any] {
@@ -100,7 +104,11 @@ struct QueryTests {
 
     @Test func aNulIsRefusedAndTheConnectionStaysUsable() async throws {
         try await TestDatabase.withSchema { pool async throws in
-            await #expect(throws: DatabaseError.invalidValue("parameter $1 contains a NUL character, which PostgreSQL text cannot hold")) {
+            await #expect(
+                throws: DatabaseError.invalidValue(
+                    "parameter $1 contains a NUL character, which PostgreSQL text cannot hold"
+                )
+            ) {
                 try await pool.query("SELECT $1::text", "a\u{0}")
             }
             try await pool.ping()
@@ -147,7 +155,9 @@ struct QueryTests {
         try await TestDatabase.withSchema { pool async throws in
             try await pool.execute("CREATE TABLE t (x int PRIMARY KEY)")
             let insert: Statement = "INSERT INTO t SELECT unnest($1::int8[])"
-            let counts = try await pool.pipeline([BoundStatement(insert, [1, 2]), BoundStatement(insert, [3])])
+            let counts = try await pool.pipeline([
+                BoundStatement(insert, [1, 2]), BoundStatement(insert, [3]),
+            ])
             #expect(counts.map(\.affectedRowCount) == [2, 1])
             await #expect(throws: DatabaseError.self) {
                 try await pool.pipeline([BoundStatement(insert, [4]), BoundStatement(insert, [1])])
@@ -161,14 +171,20 @@ struct QueryTests {
             try await pool.execute("CREATE TABLE t (id int8 PRIMARY KEY, name text, body bytea)")
             let copy: Statement = "COPY t (id, name, body) FROM STDIN"
             let body = [UInt8](repeating: 0xAB, count: 200)
-            let rows: [[(any PostgresEncodable)?]] = (1...20_000).map { [$0, $0 % 2 == 0 ? nil : "a\tb\\\n", body] }
+            let rows: [[(any PostgresEncodable)?]] = (1...20_000).map {
+                [$0, $0 % 2 == 0 ? nil : "a\tb\\\n", body]
+            }
             #expect(try await pool.copyIn(copy, rows: rows) == 20_000)
-            let row = try await pool.query("SELECT count(*), count(name), min(name), sum(length(body)) FROM t").only()
+            let row = try await pool.query(
+                "SELECT count(*), count(name), min(name), sum(length(body)) FROM t"
+            ).only()
             #expect(try row.int(0) == 20_000)
             #expect(try row.int(1) == 10_000)
             #expect(try row.text(2) == "a\tb\\\n")
             #expect(try row.int(3) == 4_000_000)
-            await #expect(throws: DatabaseError.self) { try await pool.copyIn(copy, rows: [[30_000, "x", nil], [1, "y", nil]]) }
+            await #expect(throws: DatabaseError.self) {
+                try await pool.copyIn(copy, rows: [[30_000, "x", nil], [1, "y", nil]])
+            }
             await #expect(throws: DatabaseError.self) { try await pool.query(copy) }
             #expect(try await pool.query("SELECT count(*) FROM t").only().int(0) == 20_000)
         }

@@ -33,12 +33,25 @@ final class ThrowawayCluster: Sendable {
     }
 
     var settings: PostgresSettings {
-        PostgresSettings(conninfo: "host=\(folder) user=postgres dbname=postgres", applicationName: "waybill-test")
+        PostgresSettings(
+            conninfo: "host=\(folder) user=postgres dbname=postgres",
+            applicationName: "waybill-test"
+        )
     }
 
     func start() async throws {
         let options = "-k \(folder) -c listen_addresses= -c fsync=off -c max_connections=50"
-        try await asOwner("pg_ctl", "-D", "\(folder)/data", "-l", "\(folder)/log", "-o", options, "-w", "start")
+        try await asOwner(
+            "pg_ctl",
+            "-D",
+            "\(folder)/data",
+            "-l",
+            "\(folder)/log",
+            "-o",
+            options,
+            "-w",
+            "start"
+        )
     }
 
     /// - Parameter mode: `fast` ends sessions politely, `immediate` is a crash.
@@ -48,7 +61,17 @@ final class ThrowawayCluster: Sendable {
 
     private func create() async throws {
         if geteuid() == 0 { try await run(["/bin/chown", "postgres", folder]) }
-        try await asOwner("initdb", "-D", "\(folder)/data", "-U", "postgres", "--auth=trust", "-E", "UTF8", "--no-sync")
+        try await asOwner(
+            "initdb",
+            "-D",
+            "\(folder)/data",
+            "-U",
+            "postgres",
+            "--auth=trust",
+            "-E",
+            "UTF8",
+            "--no-sync"
+        )
         try await start()
     }
 
@@ -68,7 +91,9 @@ final class ThrowawayCluster: Sendable {
         let status = await withCheckedContinuation { (ended: CheckedContinuation<Int32, Never>) in
             DispatchQueue(label: "cluster").async { ended.resume(returning: Self.spawnAndWait(command)) }
         }
-        guard status == 0 else { throw Failed(description: "\(command.joined(separator: " ")) ended with \(status)") }
+        guard status == 0 else {
+            throw Failed(description: "\(command.joined(separator: " ")) ended with \(status)")
+        }
     }
 
     /// Blocks its thread. Output goes nowhere; the server's own log is in its folder.

@@ -1,8 +1,8 @@
 import PostgresClient
 import ServiceBootstrap
 import Synchronization
-import Testing
 import TestSupport
+import Testing
 
 struct Boom: Error, Equatable {}
 
@@ -28,13 +28,17 @@ struct TransactionTests {
     func whatReturnsIsCommittedAndHooksRunAfterwards(isolation: Isolation) async throws {
         try await withTable { pool async throws in
             let rung = Mutex(0)
-            let level = try await pool.withTransaction(isolation: isolation) { (tx: borrowing Transaction) async throws in
+            let level = try await pool.withTransaction(isolation: isolation) {
+                (tx: borrowing Transaction) async throws in
                 try await tx.execute(insert, 1)
                 tx.afterCommit { rung.withLock { $0 += 1 } }
                 #expect(rung.withLock { $0 } == 0)
                 return try await tx.query("SELECT current_setting('transaction_isolation')").only().text(0)
             }
-            let expected = [Isolation.readCommitted: "read committed", .repeatableRead: "repeatable read", .serializable: "serializable"]
+            let expected = [
+                Isolation.readCommitted: "read committed", .repeatableRead: "repeatable read",
+                .serializable: "serializable",
+            ]
             #expect(level == expected[isolation])
             #expect(rung.withLock { $0 } == 1)
             #expect(try await count(pool) == 1)
@@ -62,22 +66,30 @@ struct TransactionTests {
 
     @Test func aSwallowedErrorIsARefusedCommit() async throws {
         try await withTable { pool async throws in
-            let error = await ending(pool) { (tx: borrowing Transaction) async throws(DatabaseError) -> Void in
+            let error = await ending(pool) {
+                (tx: borrowing Transaction) async throws(DatabaseError) -> Void in
                 try await tx.execute(insert, 1)
                 do { try await tx.execute("INSERT INTO nowhere VALUES (1)") } catch {}
             }
-            guard case .commitRefused(.refused("25P02", _, _))? = error else { Issue.record("\(error as Any)"); return }
+            guard case .commitRefused(.refused("25P02", _, _))? = error else {
+                Issue.record("\(error as Any)"); return
+            }
             #expect(try await count(pool) == 0)
         }
     }
 
     @Test func aDeferredConstraintIsARefusedCommit() async throws {
         try await withTable { pool async throws in
-            try await pool.execute("CREATE TABLE child (x int CONSTRAINT to_t REFERENCES t DEFERRABLE INITIALLY DEFERRED)")
-            let error = await ending(pool) { (tx: borrowing Transaction) async throws(DatabaseError) -> Void in
+            try await pool.execute(
+                "CREATE TABLE child (x int CONSTRAINT to_t REFERENCES t DEFERRABLE INITIALLY DEFERRED)"
+            )
+            let error = await ending(pool) {
+                (tx: borrowing Transaction) async throws(DatabaseError) -> Void in
                 try await tx.execute("INSERT INTO child VALUES (7)")
             }
-            guard case .commitRefused(.refused("23503", _, "to_t"))? = error else { Issue.record("\(error as Any)"); return }
+            guard case .commitRefused(.refused("23503", _, "to_t"))? = error else {
+                Issue.record("\(error as Any)"); return
+            }
             #expect(pool.statistics.idle == 1)
         }
     }
@@ -85,10 +97,13 @@ struct TransactionTests {
     @Test func aConnectionLostInCommitIsAnUnknownOutcome() async throws {
         try await withTable { pool async throws in
             try await deferredTrigger("PERFORM pg_terminate_backend(pg_backend_pid())", pool)
-            let error = await ending(pool) { (tx: borrowing Transaction) async throws(DatabaseError) -> Void in
+            let error = await ending(pool) {
+                (tx: borrowing Transaction) async throws(DatabaseError) -> Void in
                 try await tx.execute(insert, 1)
             }
-            guard case .commitOutcomeUnknown(.connectionLost)? = error else { Issue.record("\(error as Any)"); return }
+            guard case .commitOutcomeUnknown(.connectionLost)? = error else {
+                Issue.record("\(error as Any)"); return
+            }
             #expect(try await count(pool) == 0)
         }
     }
@@ -97,7 +112,8 @@ struct TransactionTests {
         try await withTable { pool async throws in
             try await deferredTrigger("PERFORM pg_sleep(0.5)", pool)
             let task = Task {
-                try await pool.withTransaction { (tx: borrowing Transaction) async throws(DatabaseError) -> Void in
+                try await pool.withTransaction {
+                    (tx: borrowing Transaction) async throws(DatabaseError) -> Void in
                     try await tx.execute("INSERT INTO t VALUES (1)")
                 }
             }
@@ -110,8 +126,10 @@ struct TransactionTests {
 
     @Test func aBackendKilledInTheMiddleRollsBack() async throws {
         try await withTable { pool async throws in
-            let error = await ending(pool) { (tx: borrowing Transaction) async throws(DatabaseError) -> Void in
-                let pid = try await tx.query("INSERT INTO t VALUES (1) RETURNING pg_backend_pid()").only().int(0)
+            let error = await ending(pool) {
+                (tx: borrowing Transaction) async throws(DatabaseError) -> Void in
+                let pid = try await tx.query("INSERT INTO t VALUES (1) RETURNING pg_backend_pid()").only()
+                    .int(0)
                 try await pool.execute("SELECT pg_terminate_backend($1)", pid)
                 try await tx.execute(insert, 2)
             }
@@ -122,22 +140,28 @@ struct TransactionTests {
 
     @Test func aLostConnectionSwallowedByTheBodyIsNotACommit() async throws {
         try await withTable { pool async throws in
-            let error = await ending(pool) { (tx: borrowing Transaction) async throws(DatabaseError) -> Void in
+            let error = await ending(pool) {
+                (tx: borrowing Transaction) async throws(DatabaseError) -> Void in
                 try await tx.execute(insert, 1)
                 do { try await tx.execute("SELECT pg_terminate_backend(pg_backend_pid())") } catch {}
             }
-            guard case .commitRefused(.connectionLost)? = error else { Issue.record("\(error as Any)"); return }
+            guard case .commitRefused(.connectionLost)? = error else {
+                Issue.record("\(error as Any)"); return
+            }
             #expect(try await count(pool) == 0)
         }
     }
 
     @Test func aBodyCannotEndItsTransactionUnnoticed() async throws {
         try await withTable { pool async throws in
-            let error = await ending(pool) { (tx: borrowing Transaction) async throws(DatabaseError) -> Void in
+            let error = await ending(pool) {
+                (tx: borrowing Transaction) async throws(DatabaseError) -> Void in
                 try await tx.execute("ROLLBACK")
                 try await tx.execute(insert, 1)
             }
-            guard case .rolledBack(.unexpectedResult)? = error else { Issue.record("\(error as Any)"); return }
+            guard case .rolledBack(.unexpectedResult)? = error else {
+                Issue.record("\(error as Any)"); return
+            }
             #expect(try await count(pool) == 0)
         }
     }
@@ -145,7 +169,8 @@ struct TransactionTests {
     @Test func cancellationBetweenStatementsCommitsNothing() async throws {
         try await withTable { pool async throws in
             let task = Task {
-                try await pool.withTransaction { (tx: borrowing Transaction) async throws(DatabaseError) -> Void in
+                try await pool.withTransaction {
+                    (tx: borrowing Transaction) async throws(DatabaseError) -> Void in
                     try await tx.execute("INSERT INTO t VALUES (1)")
                     withUnsafeCurrentTask { $0?.cancel() }
                 }
@@ -181,7 +206,8 @@ struct TransactionTests {
                 for _ in 0..<4 {
                     group.addTask {
                         for _ in 0..<10 {
-                            try await pool.withRetriedTransaction(attemptLimit: 100, isolation: .serializable) {
+                            try await pool.withRetriedTransaction(attemptLimit: 100, isolation: .serializable)
+                            {
                                 (tx: borrowing Transaction) async throws(DatabaseError) -> Void in
                                 runs.add()
                                 let x = try await tx.query("SELECT x FROM t").only().int(0)
@@ -201,7 +227,8 @@ struct TransactionTests {
         try await withTable { pool async throws in
             let runCount = Mutex(0)
             do throws(TransactionError<DatabaseError>) {
-                try await pool.withRetriedTransaction { (tx: borrowing Transaction) async throws(DatabaseError) -> Void in
+                try await pool.withRetriedTransaction {
+                    (tx: borrowing Transaction) async throws(DatabaseError) -> Void in
                     runCount.withLock { $0 += 1 }
                     try await tx.execute("SELECT 1/0")
                 }

@@ -51,9 +51,14 @@ struct EncodingTests {
         #expect(Set([one, other, one]).count == 2)
     }
 
-    @Test(arguments: [("40001", true), ("40P01", true), ("53300", true), ("57P01", true), ("08006", true), ("23505", false), ("42601", false)])
+    @Test(arguments: [
+        ("40001", true), ("40P01", true), ("53300", true), ("57P01", true), ("08006", true), ("23505", false),
+        ("42601", false),
+    ])
     func transientStates(state: String, isTransient: Bool) {
-        #expect(DatabaseError.refused(sqlState: state, message: "", constraint: nil).isTransient == isTransient)
+        #expect(
+            DatabaseError.refused(sqlState: state, message: "", constraint: nil).isTransient == isTransient
+        )
     }
 
     @Test func settingsNeverPrintTheConninfo() {
