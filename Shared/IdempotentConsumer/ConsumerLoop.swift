@@ -139,7 +139,9 @@ public struct ConsumerLoop<Handler: EventHandler>: Service {
     private static var beginning: Int64 { -2 }
 
     /// - Returns: false when the partition was paused because nothing could be written.
-    private func apply(_ records: [ConsumerRecord], _ claim: PartitionClaim, on kafka: KafkaConsumer) async -> Bool {
+    private func apply(_ records: [ConsumerRecord], _ claim: PartitionClaim, on kafka: KafkaConsumer) async
+        -> Bool
+    {
         guard let first = records.first, let last = records.last else { return true }
         let partition = first.topicPartition
         do {
@@ -151,7 +153,10 @@ public struct ConsumerLoop<Handler: EventHandler>: Service {
                 $0.lastFailure = nil
             }
             if counts.parked > 0 {
-                logger.error("records parked", metadata: ["partition": "\(partition)", "count": "\(counts.parked)"])
+                logger.error(
+                    "records parked",
+                    metadata: ["partition": "\(partition)", "count": "\(counts.parked)"]
+                )
             }
             kafka.storeOffset(last.offset + 1, for: partition)
             return true

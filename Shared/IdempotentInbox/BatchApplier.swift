@@ -42,7 +42,9 @@ public struct BatchApplier<Handler: EventHandler>: Sendable {
     ///
     /// - Throws: `.fenced`: nothing was written, let go of the partition. `.database`: nothing was written, or
     ///   a first part of the batch; pause and give the same records again.
-    public func apply(_ records: [InboundRecord], _ claim: PartitionClaim) async throws(InboxFailure) -> BatchCounts {
+    public func apply(_ records: [InboundRecord], _ claim: PartitionClaim) async throws(InboxFailure)
+        -> BatchCounts
+    {
         do {
             return try await applyTogether(records, claim)
         } catch {
