@@ -173,7 +173,8 @@ let package = Package(
         program(
             "WaybillCLI",
             [
-                "AccessTokens", "Determinism", "PostgresClient", "ServiceBootstrap", "TransactionalOutbox",
+                "AccessTokens", "Determinism", "IdempotentInbox", "PostgresClient", "ServiceBootstrap",
+                "TransactionalOutbox",
                 arguments, logging,
             ]
         ),
