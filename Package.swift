@@ -133,7 +133,10 @@ let package = Package(
         program("DevBroker", ["CRdkafka", "Determinism"]),
         program(
             "DevStore",
-            ["Determinism", "Digests", hummingbird, hummingbirdCore, httpTypes, logging, nioCore, nioPosix]
+            [
+                "Determinism", "Digests", "ServiceBootstrap", hummingbirdCore, httpTypes, lifecycle, logging,
+                nioCore, nioPosix, signals,
+            ]
         ),
 
         .target(
