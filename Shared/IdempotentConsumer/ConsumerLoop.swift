@@ -92,7 +92,6 @@ public struct ConsumerLoop<Handler: EventHandler>: Service {
                     claims = [:]
                 case .failed(let error):
                     report(error)
-                    if error.isFatal { break }
                 }
                 if case .failed(let error) = event, error.isFatal { break }
             }
