@@ -1,3 +1,5 @@
+import Foundation
+
 /// A word that code may not hold, and where it may after all.
 struct ForbiddenWord: Sendable {
     let pattern: String
@@ -13,12 +15,17 @@ struct ForbiddenWord: Sendable {
 
     /// Where the word stands, exceptions included.
     func occurrences(in file: SourceFile) -> [Finding] {
-        // Letters around a point are one word to Unicode, two to us.
-        guard let regex = try? Regex(pattern).wordBoundaryKind(.simple) else {
+        // ICU and not Regex: hundreds of files, dozens of words, seconds instead of minutes; and `\b` is plain here,
+        // while to Unicode's rules the letters around a point are one word.
+        guard let regex = try? NSRegularExpression(pattern: pattern) else {
             return [Finding(path: file.path, line: 0, what: "unusable pattern \(pattern)")]
         }
-        return file.code.lines.enumerated().compactMap { number, line in
-            line.contains(regex) ? Finding(path: file.path, line: number + 1, what: reason) : nil
+        let code = file.code.lines.joined(separator: "\n")
+        let units = Array(code.utf16)
+        let matches = regex.matches(in: code, range: NSRange(location: 0, length: units.count))
+        return matches.map { match in
+            let line = units[..<match.range.location].count { $0 == 0x0A } + 1
+            return Finding(path: file.path, line: line, what: reason)
         }
     }
 
