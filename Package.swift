@@ -131,7 +131,7 @@ let package = Package(
         ),
         shared(
             "ServiceSettings",
-            ["FaultPoints", "HTTPServing", "ObjectStore", "PostgresClient", "ServiceBootstrap"]
+            ["Determinism", "FaultPoints", "HTTPServing", "ObjectStore", "PostgresClient", "ServiceBootstrap"]
         ),
 
         program(
