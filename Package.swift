@@ -168,7 +168,10 @@ let package = Package(
         program("DevBroker", ["CDevBrokerPort", "CRdkafka"]),
         program(
             "DevStore",
-            ["Determinism", "Digests", hummingbird, hummingbirdCore, httpTypes, logging, nioCore, nioPosix]
+            [
+                "Determinism", "Digests", "ServiceBootstrap", hummingbirdCore, httpTypes, lifecycle, logging,
+                nioCore, nioPosix, signals,
+            ]
         ),
 
         .target(

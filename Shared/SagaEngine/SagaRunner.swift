@@ -50,7 +50,7 @@ public struct SagaRunner<Context: Sendable>: Sendable {
                 case .undo(let index):
                     entry = .undone(index)
                     guard case .compensatable(let undo?) = saga.steps[index].kind else { return .lost }
-                    try await perform(undo, entry, claim, &log, context)
+                    try await perform(shielded(undo), entry, claim, &log, context)
                 }
             } catch {
                 if let end = await settle(error, claim, &log, &reason) { return end }
@@ -114,22 +114,27 @@ public struct SagaRunner<Context: Sendable>: Sendable {
     }
 
     private func record(_ handle: StepHandle) async throws(StepFailure) {
-        do {
-            _ = try await pool.withTransaction {
-                (tx: borrowing Transaction) async throws(StepFailure) -> StepReceipt in
-                try await handle.record(in: tx)
+        let pool = self.pool
+        try await uncancelled {
+            await result { () throws(StepFailure) in
+                _ = try await pool.withStepTransaction { tx in try await handle.record(in: tx) }
             }
-        } catch {
-            switch error {
-            case .rolledBack(let failure): throw failure
-            case .notStarted, .commitRefused, .commitOutcomeUnknown: throw .transient("\(error)")
-            }
+        }.get()
+    }
+
+    /// An undo runs to its end also when the task that drives the saga is cancelled: that is when it is needed.
+    private func shielded(_ action: @escaping Step<Context>.Action) -> Step<Context>.Action {
+        { context, handle throws(StepFailure) in
+            try await uncancelled {
+                await result { () throws(StepFailure) in try await action(context, handle) }
+            }.get()
         }
     }
 
     private func postpone(_ claim: SagaClaim, _ pause: Duration, _ reason: String?) async -> SagaEnd {
+        let pool = self.pool
         // When the database does not answer, the lease runs out and another process goes on.
-        try? await SagaStore.postpone(claim, pause: pause, failure: reason, on: pool)
+        await uncancelled { try? await SagaStore.postpone(claim, pause: pause, failure: reason, on: pool) }
         return .postponed(reason: reason)
     }
 
@@ -139,6 +144,17 @@ public struct SagaRunner<Context: Sendable>: Sendable {
         if case .retriable = saga.steps[index].kind { return true }
         return false
     }
+}
+
+/// Runs `work` in a task of its own, which the caller's cancellation does not reach.
+private func uncancelled<Value: Sendable>(_ work: @escaping @Sendable () async -> Value) async -> Value {
+    await Task { await work() }.value
+}
+
+private func result<Value>(
+    _ body: () async throws(StepFailure) -> Value
+) async -> Result<Value, StepFailure> {
+    do { return .success(try await body()) } catch { return .failure(error) }
 }
 
 /// The log as this process knows it: what is stored, and what the next record will store with it.
