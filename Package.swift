@@ -138,7 +138,7 @@ let package = Package(
         ),
         shared(
             "ServiceSettings",
-            ["FaultPoints", "HTTPServing", "ObjectStore", "PostgresClient", "ServiceBootstrap"]
+            ["Determinism", "FaultPoints", "HTTPServing", "ObjectStore", "PostgresClient", "ServiceBootstrap"]
         ),
 
         program(

@@ -118,7 +118,8 @@ public struct BatchApplier<Handler: EventHandler>: Sendable {
         } catch {
             switch error {
             case .rolledBack(let failure as InboxFailure): throw .inbox(failure)
-            case .rolledBack(let failure as DatabaseError) where failure.isTransient:
+            // A cancelled task says nothing about the records.
+            case .rolledBack(let failure as DatabaseError) where failure.isTransient || failure == .cancelled:
                 throw .inbox(.database(failure))
             case .rolledBack(let failure): throw .handler("\(failure)")
             case .notStarted(let failure), .commitRefused(let failure), .commitOutcomeUnknown(let failure):
