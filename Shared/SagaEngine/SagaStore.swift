@@ -118,7 +118,9 @@ public enum SagaStore {
     }
 
     /// Takes over sagas that are due and that nobody drives, oldest first.
-    static func claimDue(
+    ///
+    /// - Parameter leaseMilliseconds: how long nobody else may claim them without a sign of life.
+    public static func claimDue(
         kinds: [String],
         owner: String,
         leaseMilliseconds: Int64,
@@ -160,7 +162,9 @@ public enum SagaStore {
         try await tx.execute(append, id, epoch, entries.map(\.text)) == 1
     }
 
-    static func end(_ id: UUID, epoch: Int64, in tx: borrowing Transaction) async throws(DatabaseError) -> Bool {
+    static func end(_ id: UUID, epoch: Int64, in tx: borrowing Transaction) async throws(DatabaseError)
+        -> Bool
+    {
         try await tx.execute(end, id, epoch) == 1
     }
 
