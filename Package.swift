@@ -60,7 +60,8 @@ func library(_ name: String, _ pkgConfig: String, _ package: String) -> Target {
 let everything: [Target.Dependency] = [
     "AccessTokens", "CChecksums", "Determinism", "Digests", "EventBinding", "EventContracts", "FaultPoints",
     "HTTPServing", "IdempotentConsumer", "IdempotentInbox", "IndexerService", "KafkaClient", "Leases",
-    "ObjectStore", "OutboxRelay", "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceSettings", "TestSupport",
+    "ObjectStore", "OutboxRelay", "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceSettings",
+    "TestSupport",
     "TransactionalOutbox", "UploadService",
     asyncHTTPClient, httpTypes, hummingbird, hummingbirdCore, lifecycle, logging, nioCore, nioHTTP1, nioPosix,
 ]
@@ -110,10 +111,16 @@ let package = Package(
         shared("SagaEngine", ["Determinism", "FaultPoints", "PostgresClient", lifecycle, logging]),
         shared("Leases", ["Determinism", "PostgresClient"]),
         shared("AccessTokens", ["Determinism", "Digests", "PostgresClient"]),
-        shared("EventBinding", ["EventContracts", "IdempotentInbox", "PostgresClient", "TransactionalOutbox"]),
+        shared(
+            "EventBinding",
+            ["EventContracts", "IdempotentInbox", "PostgresClient", "TransactionalOutbox"]
+        ),
         shared(
             "IdempotentConsumer",
-            ["Determinism", "FaultPoints", "IdempotentInbox", "KafkaClient", "PostgresClient", lifecycle, logging]
+            [
+                "Determinism", "FaultPoints", "IdempotentInbox", "KafkaClient", "PostgresClient", lifecycle,
+                logging,
+            ]
         ),
 
         // The frame every program stands in
@@ -138,7 +145,8 @@ let package = Package(
             "UploadService",
             [
                 "AccessTokens", "Determinism", "Digests", "EventBinding", "EventContracts", "FaultPoints",
-                "HTTPServing", "IdempotentConsumer", "IdempotentInbox", "KafkaClient", "Leases", "ObjectStore",
+                "HTTPServing", "IdempotentConsumer", "IdempotentInbox", "KafkaClient", "Leases",
+                "ObjectStore",
                 "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceSettings", "TransactionalOutbox",
                 hummingbird, httpTypes, lifecycle, logging, nioCore,
             ],
@@ -155,7 +163,8 @@ let package = Package(
             "IndexerService",
             [
                 "AccessTokens", "Determinism", "Digests", "EventBinding", "EventContracts", "FaultPoints",
-                "HTTPServing", "IdempotentConsumer", "IdempotentInbox", "KafkaClient", "Leases", "ObjectStore",
+                "HTTPServing", "IdempotentConsumer", "IdempotentInbox", "KafkaClient", "Leases",
+                "ObjectStore",
                 "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceSettings", "TransactionalOutbox",
                 hummingbird, httpTypes, lifecycle, logging, nioCore,
             ],
@@ -163,7 +172,11 @@ let package = Package(
         ),
         program(
             "WaybillCLI",
-            ["AccessTokens", "Determinism", "PostgresClient", "ServiceBootstrap", "TransactionalOutbox", arguments, logging]
+            [
+                "AccessTokens", "Determinism", "IdempotentInbox", "PostgresClient", "ServiceBootstrap",
+                "TransactionalOutbox",
+                arguments, logging,
+            ]
         ),
         program("DevBroker", ["CDevBrokerPort", "CRdkafka"]),
         program(

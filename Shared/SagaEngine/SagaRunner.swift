@@ -98,7 +98,9 @@ public struct SagaRunner<Context: Sendable>: Sendable {
         }
     }
 
-    private func settleFailedRecord(_ failure: StepFailure, _ claim: SagaClaim, _ text: String) async -> SagaEnd {
+    private func settleFailedRecord(_ failure: StepFailure, _ claim: SagaClaim, _ text: String) async
+        -> SagaEnd
+    {
         failure == .lost ? .lost : await postpone(claim, pause(after: claim.attemptCount), text)
     }
 

@@ -160,7 +160,9 @@ public enum SagaStore {
         try await tx.execute(append, id, epoch, entries.map(\.text)) == 1
     }
 
-    static func end(_ id: UUID, epoch: Int64, in tx: borrowing Transaction) async throws(DatabaseError) -> Bool {
+    static func end(_ id: UUID, epoch: Int64, in tx: borrowing Transaction) async throws(DatabaseError)
+        -> Bool
+    {
         try await tx.execute(end, id, epoch) == 1
     }
 

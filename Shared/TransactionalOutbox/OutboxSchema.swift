@@ -32,7 +32,7 @@ public enum OutboxSchema {
         CREATE INDEX outbox_by_tx ON outbox (tx);
 
         CREATE TABLE outbox_writer (
-            only       boolean     PRIMARY KEY DEFAULT true CHECK (only),
+            singleton  boolean     PRIMARY KEY DEFAULT true CHECK (singleton),
             slot       smallint    NOT NULL,
             rotated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
             rotated_id bigint      NOT NULL DEFAULT 0
@@ -40,7 +40,7 @@ public enum OutboxSchema {
         INSERT INTO outbox_writer (slot) VALUES (0);
 
         CREATE TABLE outbox_tick (
-            only        boolean     PRIMARY KEY DEFAULT true CHECK (only),
+            singleton   boolean     PRIMARY KEY DEFAULT true CHECK (singleton),
             epoch       bigint      NOT NULL DEFAULT 0,
             incarnation text        NOT NULL DEFAULT '',
             snap_from   pg_snapshot NOT NULL DEFAULT '1:1:',

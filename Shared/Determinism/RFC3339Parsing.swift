@@ -1,10 +1,8 @@
-import Determinism
-
 extension Timestamp {
     /// Reads `YYYY-MM-DDTHH:MM:SS[.fraction](Z|±HH:MM)` (RFC 3339, section 5.6).
     ///
     /// Digits beyond the microsecond are dropped. Nil for anything else, impossible days and leap seconds included.
-    init?(rfc3339 text: String) {
+    public init?(rfc3339 text: String) {
         var scanner = DigitScanner(text.utf8)
         guard
             let year = scanner.number(digits: 4), scanner.skip("-"),

@@ -1,8 +1,6 @@
 import Determinism
 import Testing
 
-@testable import EventContracts
-
 struct RFC3339ParsingTests {
     static let readable: [(String, Int64)] = [
         ("1970-01-01T00:00:00Z", 0), ("1970-01-01T00:00:00.000001Z", 1), ("1970-01-01T01:00:00+01:00", 0),
