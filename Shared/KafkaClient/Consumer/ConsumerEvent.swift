@@ -39,10 +39,11 @@ public struct PartitionProgress: Equatable, Sendable {
 
     /// Records the application has not finished; nil before the first fetch.
     public var lag: Int64? {
-        // Negative offsets are Kafka's words for places such as the beginning, no numbers to reckon with.
-        guard let high, let reached = [stored, position, low].compactMap(\.self).first(where: { $0 >= 0 })
-        else {
-            return nil
+        guard let high, var reached = stored ?? position else { return nil }
+        // A logical offset such as "the beginning": nothing was read yet, so everything there is remains.
+        if reached < 0 {
+            guard let low else { return nil }
+            reached = low
         }
         let (difference, overflow) = high.subtractingReportingOverflow(reached)
         return overflow ? nil : max(0, difference)
