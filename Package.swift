@@ -138,7 +138,7 @@ let package = Package(
         ),
         shared(
             "ServiceSettings",
-            ["FaultPoints", "HTTPServing", "ObjectStore", "PostgresClient", "ServiceBootstrap"]
+            ["Determinism", "FaultPoints", "HTTPServing", "ObjectStore", "PostgresClient", "ServiceBootstrap"]
         ),
 
         program(
@@ -190,7 +190,7 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "Determinism", "PostgresClient", "ServiceBootstrap", logging, nioCore,
+                "Determinism", "PostgresClient", "SagaEngine", "ServiceBootstrap", logging, nioCore,
             ],
             path: "Tests/TestSupport",
             swiftSettings: strict

@@ -101,7 +101,7 @@ public struct BatchApplier<Handler: EventHandler>: Sendable {
             )
             var plan = BatchPlan(decoded, parkedKeys: keys)
             let fresh = try await InboxStore.remember(plan.eventIDs, consumer: consumer, in: tx)
-            plan.dropRepeats(keeping: fresh)
+            plan.dropRepeats(keeping: fresh, isRepeatable: handler.isRepeatable)
             if !plan.parked.isEmpty { try await InboxStore.park(plan.parked, consumer: consumer, in: tx) }
             if !plan.events.isEmpty { try await handler.apply(plan.events.map(\.event), in: tx) }
             return plan.counts
@@ -118,7 +118,8 @@ public struct BatchApplier<Handler: EventHandler>: Sendable {
         } catch {
             switch error {
             case .rolledBack(let failure as InboxFailure): throw .inbox(failure)
-            case .rolledBack(let failure as DatabaseError) where failure.isTransient:
+            // A cancelled task says nothing about the records.
+            case .rolledBack(let failure as DatabaseError) where failure.isTransient || failure == .cancelled:
                 throw .inbox(.database(failure))
             case .rolledBack(let failure): throw .handler("\(failure)")
             case .notStarted(let failure), .commitRefused(let failure), .commitOutcomeUnknown(let failure):

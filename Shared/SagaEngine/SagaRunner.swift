@@ -1,4 +1,5 @@
 public import Determinism
+public import FaultPoints
 public import PostgresClient
 
 /// How driving a saga came to an end, for now or for good.
@@ -18,23 +19,26 @@ public struct SagaRunner<Context: Sendable>: Sendable {
     let pool: PostgresPool
     let random: any RandomSource
     let backoff: Backoff
+    let faults: any Faults
 
     public init(
         _ saga: Saga<Context>,
         pool: PostgresPool,
         random: any RandomSource,
-        backoff: Backoff = Backoff()
+        backoff: Backoff = Backoff(),
+        faults: any Faults = NoFaults()
     ) {
         self.saga = saga
         self.pool = pool
         self.random = random
         self.backoff = backoff
+        self.faults = faults
     }
 
     /// Drives a claimed saga as far as it goes. Never throws: what could not be done is postponed, and a
     /// database that does not answer leaves the saga to whoever claims it when the lease is over.
     public func drive(_ claim: SagaClaim, _ context: Context) async -> SagaEnd {
-        var log = SagaLog(stored: claim.log)
+        var log = SagaLog(stored: claim.log, attemptCount: claim.attemptCount)
         var reason: String?
         while true {
             let entry: SagaEntry
@@ -85,23 +89,20 @@ public struct SagaRunner<Context: Sendable>: Sendable {
         switch failure {
         case .lost: return .lost
         case .waiting(let pause): return await postpone(claim, pause, nil)
-        case .transient(let text): return await postpone(claim, pause(after: claim.attemptCount), text)
+        case .transient(let text): return await postpone(claim, pause(after: log.attemptCount), text)
         case .definite(let text):
             guard case .run(let index) = saga.plan(after: log.entries), !isRetriable(index) else {
-                return await postpone(claim, pause(after: claim.attemptCount), text)
+                return await postpone(claim, pause(after: log.attemptCount), text)
             }
             reason = text
             let handle = self.handle(for: .failed(index), claim, log)
-            do { try await record(handle) } catch { return await settleFailedRecord(error, claim, text) }
+            do { try await record(handle) } catch {
+                guard error != .lost else { return .lost }
+                return await postpone(claim, pause(after: log.attemptCount), text)
+            }
             log.append(stored: handle.entries)
             return nil
         }
-    }
-
-    private func settleFailedRecord(_ failure: StepFailure, _ claim: SagaClaim, _ text: String) async
-        -> SagaEnd
-    {
-        failure == .lost ? .lost : await postpone(claim, pause(after: claim.attemptCount), text)
     }
 
     private func handle(for entry: SagaEntry, _ claim: SagaClaim, _ log: SagaLog) -> StepHandle {
@@ -109,7 +110,7 @@ public struct SagaRunner<Context: Sendable>: Sendable {
         return StepHandle(
             sagaID: claim.id,
             epoch: claim.epoch,
-            attemptCount: claim.attemptCount,
+            attemptCount: log.attemptCount,
             entries: log.unstored + saga.entries(recording: entry, after: log.entries),
             endsSaga: plan == .completed || plan == .compensated
         )
@@ -117,11 +118,13 @@ public struct SagaRunner<Context: Sendable>: Sendable {
 
     private func record(_ handle: StepHandle) async throws(StepFailure) {
         let pool = self.pool
+        try faults.step(.beforeSagaStepRecorded)
         try await uncancelled {
             await result { () throws(StepFailure) in
                 _ = try await pool.withStepTransaction { tx in try await handle.record(in: tx) }
             }
         }.get()
+        try faults.step(.afterSagaStepRecorded)
     }
 
     /// An undo runs to its end also when the task that drives the saga is cancelled: that is when it is needed.
@@ -134,8 +137,9 @@ public struct SagaRunner<Context: Sendable>: Sendable {
     }
 
     private func postpone(_ claim: SagaClaim, _ pause: Duration, _ reason: String?) async -> SagaEnd {
+        // Also when the process is asked to stop, so that another need not wait for the lease. When the database does
+        // not answer, the lease runs out and another process goes on.
         let pool = self.pool
-        // When the database does not answer, the lease runs out and another process goes on.
         await uncancelled { try? await SagaStore.postpone(claim, pause: pause, failure: reason, on: pool) }
         return .postponed(reason: reason)
     }
@@ -164,12 +168,19 @@ private struct SagaLog {
     private(set) var entries: [SagaEntry]
     private(set) var unstored: [SagaEntry] = []
 
-    init(stored: [SagaEntry]) { entries = stored }
+    /// Failures in a row, as the table counts them: what is recorded starts it over.
+    private(set) var attemptCount: Int
+
+    init(stored: [SagaEntry], attemptCount: Int) {
+        entries = stored
+        self.attemptCount = attemptCount
+    }
 
     /// - Parameter new: what a handle recorded; it includes everything that was unstored.
     mutating func append(stored new: [SagaEntry]) {
         entries += new.dropFirst(unstored.count)
         unstored = []
+        attemptCount = 0
     }
 
     mutating func append(unstored new: SagaEntry) {

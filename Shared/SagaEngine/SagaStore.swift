@@ -118,7 +118,9 @@ public enum SagaStore {
     }
 
     /// Takes over sagas that are due and that nobody drives, oldest first.
-    static func claimDue(
+    ///
+    /// - Parameter leaseMilliseconds: how long nobody else may claim them without a sign of life.
+    public static func claimDue(
         kinds: [String],
         owner: String,
         leaseMilliseconds: Int64,

@@ -1,7 +1,7 @@
 /// JSON with the escapes inside its strings decoded, so that `"K\u00e4se"` is found as what it says.
 ///
 /// Not a parser: it reads anything, also a document that was cut off, and copies what it does not understand.
-enum JSONText {
+enum UnescapedJSON {
     static func text(of json: String) -> String {
         var text = String.UnicodeScalarView()
         var rest = json.unicodeScalars[...]
