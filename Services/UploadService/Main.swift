@@ -14,7 +14,8 @@ import ServiceSettings
 @main
 struct UploadService {
     static func main() async {
-        let commands = migrationCommands(Schema.migrations, application: UploadConfig.application)
+        let commands =
+            migrationCommands(Schema.migrations, application: UploadConfig.application) + [.republish]
         let exit = await runProgram("UploadService", commands: commands) { frame in
             let config = try UploadConfig(frame.environment)
             let (time, random, health) = (frame.time, frame.random, frame.health)
@@ -59,6 +60,9 @@ struct UploadService {
                 ProgramService(schema, mayFinish: true),
                 ProgramService(wiring.worker),
                 ProgramService(replies),
+                ProgramService(
+                    InboxJanitor(pool: pool, time: time, random: random, logger: frame.makeLogger("inbox"))
+                ),
                 ProgramService(health),
                 ProgramService(server),
             ]

@@ -55,8 +55,8 @@ struct Wiring: Sendable {
             faults: faults,
             removalPatience: limits.removalPatience
         )
-        let uploadRunner = SagaRunner(try uploads.steps(), pool: pool, random: random)
-        let deleteRunner = SagaRunner(try deletes.steps(), pool: pool, random: random)
+        let uploadRunner = SagaRunner(try uploads.steps(), pool: pool, random: random, faults: faults)
+        let deleteRunner = SagaRunner(try deletes.steps(), pool: pool, random: random, faults: faults)
         self.surroundings = surroundings
         self.doorbell = doorbell
         receive = ReceiveFile(
@@ -79,6 +79,7 @@ struct Wiring: Sendable {
             pool: pool,
             time: time,
             random: random,
+            faults: faults,
             logger: surroundings.makeLogger("sagas")
         )
     }

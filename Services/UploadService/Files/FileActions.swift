@@ -43,17 +43,17 @@ struct FileActions: Sendable {
         return try await change(id, of: owner, .beforeDeleteMarked, .afterDeleteMarked) { file, tx in
             switch file.state {
             case .available, .quarantined:
-                guard let deleted = try await FileStore.delete(file, retention: retention, in: tx),
-                    let deleteAfter = deleted.deleteAfter
-                else { throw FileFailure.notFound }
-                let detail = DeletedFile(name: deleted.name, deleteAfter: deleteAfter)
-                try await Outbox.append(deleted.event(.deleted(detail)), in: tx)
-                try await SagaStore.insert(DeleteSaga.new(for: deleted), wakeAt: deleteAfter, in: tx)
+                guard let deleted = try await FileStore.delete(file, retention: retention, in: tx) else {
+                    throw FileFailure.notFound
+                }
+                try await Outbox.append(deleted.stateEvent, in: tx)
+                try await SagaStore.insert(DeleteSaga.new(for: deleted), wakeAt: deleted.deleteAfter, in: tx)
                 return deleted
             case .deleted where isImmediate:
-                try await FileStore.expireRetention(of: file, in: tx)
+                guard let ended = try await FileStore.endRetention(of: file, in: tx) else { return file }
+                try await Outbox.append(ended.stateEvent, in: tx)
                 try await SagaStore.wake(kind: DeleteSaga.kind, subject: file.id, in: tx)
-                return try await FileStore.lock(id, in: tx) ?? file
+                return ended
             case .deleted, .purging, .purged:
                 return file
             }
@@ -73,7 +73,7 @@ struct FileActions: Sendable {
                 guard let restored = try await FileStore.restore(file, in: tx) else {
                     throw FileFailure.nameTaken(file.name)
                 }
-                try await Outbox.append(restored.event(.restored(restored.storedDetail)), in: tx)
+                try await Outbox.append(restored.stateEvent, in: tx)
                 try await SagaStore.remove(kind: DeleteSaga.kind, subject: file.id, in: tx)
                 return restored
             }
