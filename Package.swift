@@ -76,7 +76,10 @@ let package = Package(
         shared("Digests", ["CChecksums", "COpenSSL"]),
         shared("PostgresClient", ["CLibpq", "Determinism", logging, lifecycle]),
         shared("KafkaClient", ["CRdkafka", "Determinism", logging]),
-        shared("ObjectStore", ["Determinism", "Digests", asyncHTTPClient, nioCore, nioHTTP1, logging]),
+        shared(
+            "ObjectStore",
+            ["Determinism", "Digests", asyncHTTPClient, nioCore, nioHTTP1, nioPosix, logging]
+        ),
 
         // Mechanisms: PostgreSQL only, no Kafka, no HTTP
         shared("TransactionalOutbox", ["Determinism", "PostgresClient"]),
@@ -147,8 +150,20 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: strict
         ),
-        tests("UnitTests", ["CChecksums", "Digests", "ObjectStore", "TestSupport"]),
-        tests("IntegrationTests", ["TestSupport"]),
+        tests(
+            "UnitTests",
+            [
+                "CChecksums", "Determinism", "Digests", "ObjectStore", "TestSupport", asyncHTTPClient,
+                nioCore, nioHTTP1,
+            ]
+        ),
+        tests(
+            "IntegrationTests",
+            [
+                "Determinism", "Digests", "ObjectStore", "TestSupport", asyncHTTPClient, logging, nioCore,
+                nioHTTP1, nioPosix,
+            ]
+        ),
         tests("FaultTests", ["TestSupport"]),
         tests("EndToEndTests", ["TestSupport"]),
     ]

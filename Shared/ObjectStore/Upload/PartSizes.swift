@@ -1,0 +1,36 @@
+/// How large each part of an upload is.
+public enum PartSizes {
+    /// The sizes of parts of a stream whose length nobody knows. Parts wait in memory (two of them), so they stay small
+    /// as long as they can, yet 10 000 of them must reach 5 TiB:
+    ///
+    /// | parts | each | reaches |
+    /// |---|---|---|
+    /// | 1…2 000 | 8 MiB | 15.6 GiB |
+    /// | 2 001…4 000 | 64 MiB | 140 GiB |
+    /// | 4 001…6 000 | 256 MiB | 640 GiB |
+    /// | 6 001…10 000 | 1 152 MiB | 5.02 TiB |
+    public static func ofUnknownLength(part number: Int) -> Int64 {
+        switch number {
+        case ...2_000: 8 << 20
+        case ...4_000: 64 << 20
+        case ...6_000: 256 << 20
+        default: 1_152 << 20
+        }
+    }
+
+    /// One size for all parts but the last of an object of known size: at least `minimum` and what the store demands,
+    /// whole MiB, and few enough parts. Nil when the store cannot hold such an object.
+    public static func ofKnownLength(
+        _ size: Int64,
+        minimum: Int64 = 8 << 20,
+        profile: StoreProfile
+    ) -> Int64? {
+        guard (0...profile.objectSizeLimit).contains(size), profile.partCountLimit > 0 else { return nil }
+        let least = max(1, minimum, profile.partSizeMinimum)
+        let needed = size / Int64(profile.partCountLimit) + (size % Int64(profile.partCountLimit) > 0 ? 1 : 0)
+        let (padded, overflow) = max(least, needed).addingReportingOverflow((1 << 20) - 1)
+        guard !overflow else { return nil }
+        let rounded = (padded >> 20) << 20
+        return rounded <= profile.partSizeLimit ? rounded : nil
+    }
+}

@@ -1,0 +1,58 @@
+import Testing
+
+@testable import ObjectStore
+
+@Suite("XML")
+struct XMLTests {
+    private func parse(_ text: String) throws -> XMLElement { try XMLReader.parse(Array(text.utf8)) }
+
+    @Test("an answer of the store")
+    func answer() throws {
+        let root = try parse(
+            """
+            \n  <?xml version="1.0" encoding="UTF-8"?>
+            <!-- a comment --><s3:List xmlns:s3="x" note='a > b'>
+              <Key>a &amp; b &lt;&#x20AC;&#13;&gt; <![CDATA[<c>]]></Key><Empty/><E a="1" />
+            </s3:List>
+            <!-- after -->
+            """
+        )
+        #expect(root.name == "List")
+        #expect(root.text("Key") == "a & b <€\r> <c>")
+        #expect(root.first("Empty") == XMLElement(name: "Empty"))
+        #expect(root.children.map(\.name) == ["Key", "Empty", "E"])
+    }
+
+    @Test(
+        "what is not well-formed is refused",
+        arguments: [
+            "", "   ", "text", "<a>", "<a></b>", "</a>", "<a/><b/>", "<a>&nope;</a>", "<a>&amp</a>", "<a",
+            "<a b='",
+            "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "<a>&#xD800;</a>", "<a>&#99999999999;</a>", "<>x</>",
+            "<a><!-- b</a>", "<a><![CDATA[b</a>", "<a/>x",
+        ]
+    )
+    func refused(text: String) { #expect(throws: XMLError.self) { try parse(text) } }
+
+    @Test("bytes that are not UTF-8 are refused")
+    func encoding() {
+        #expect(throws: XMLError.self) {
+            try XMLReader.parse(Array("<a>".utf8) + [0xFF] + Array("</a>".utf8))
+        }
+    }
+
+    @Test("nesting has a limit, so no answer can exhaust the stack or the memory")
+    func depth() {
+        #expect(throws: XMLError.self) { try parse(String(repeating: "<a>", count: 100_000)) }
+    }
+
+    @Test(
+        "what is written is read back",
+        arguments: ["a<b>&\"'", "tab\tand\nline\rend", "ü€👩‍🚀", "]]>", " spaces "]
+    )
+    func roundTrip(text: String) throws {
+        var writer = XMLWriter(root: "Root")
+        writer.element("Outer") { $0.element("Inner", text) }
+        #expect(try parse(writer.finish()).first("Outer")?.first("Inner")?.text == text)
+    }
+}
