@@ -153,15 +153,15 @@ let package = Package(
         tests(
             "UnitTests",
             [
-                "CChecksums", "Determinism", "Digests", "ObjectStore", "TestSupport", asyncHTTPClient,
-                nioCore, nioHTTP1,
+                "CChecksums", "Determinism", "DevStore", "Digests", "ObjectStore", "PostgresClient",
+                "ServiceBootstrap", "TestSupport", asyncHTTPClient, nioCore, nioHTTP1,
             ]
         ),
         tests(
             "IntegrationTests",
             [
-                "Determinism", "Digests", "ObjectStore", "TestSupport", asyncHTTPClient, logging, nioCore,
-                nioHTTP1, nioPosix,
+                "Determinism", "DevStore", "Digests", "ObjectStore", "PostgresClient", "ServiceBootstrap",
+                "TestSupport", asyncHTTPClient, lifecycle, logging, nioCore, nioHTTP1, nioPosix,
             ]
         ),
         tests("FaultTests", ["TestSupport"]),

@@ -2,8 +2,8 @@ import Digests
 import Foundation
 import NIOCore
 import ObjectStore
-import Testing
 import TestSupport
+import Testing
 
 @Suite("DevStore survives its own death")
 struct DurabilityTests {
@@ -75,7 +75,8 @@ struct DurabilityTests {
                         "open",
                         uploadID: open,
                         parts: [
-                            CompletedPart(number: 1, etag: parts[0].etag), CompletedPart(number: 2, etag: last),
+                            CompletedPart(number: 1, etag: parts[0].etag),
+                            CompletedPart(number: 2, etag: last),
                         ],
                         ifNoneMatchAny: true
                     )

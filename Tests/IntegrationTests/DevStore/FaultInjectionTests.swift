@@ -47,7 +47,9 @@ struct FaultInjectionTests {
     @Test("A completion that fails inside 200 is no success, and the upload stays open")
     func errorInside() async throws {
         try await DevStoreFixture.with { fixture in
-            try await fixture.inject(#"[{"method":"POST","query":"uploadId","action":"errorInside","count":1}]"#)
+            try await fixture.inject(
+                #"[{"method":"POST","query":"uploadId","action":"errorInside","count":1}]"#
+            )
             try await fixture.withClient { client in
                 let upload = try await client.createMultipartUpload("k", contentType: nil, metadata: [:])
                 let body = ObjectBody.bytes(ByteBuffer(string: "1"))
@@ -71,7 +73,9 @@ struct FaultInjectionTests {
             let body = ByteBuffer(repeating: 1, count: 200_000)
             try await fixture.withClient { client in
                 _ = try await client.put("k", body: .bytes(body))
-                try await fixture.inject(#"[{"method":"GET","keyPrefix":"k","bytes":1000,"action":"\#(action)"}]"#)
+                try await fixture.inject(
+                    #"[{"method":"GET","keyPrefix":"k","bytes":1000,"action":"\#(action)"}]"#
+                )
                 var received = ByteBuffer()
                 var isWhole = true
                 do {

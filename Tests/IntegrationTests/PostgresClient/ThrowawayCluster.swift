@@ -1,0 +1,116 @@
+import Dispatch
+import Foundation
+import PostgresClient
+import TestSupport
+
+/// A PostgreSQL of its own in a temporary folder, for tests that stop the server. It listens on a Unix socket only.
+final class ThrowawayCluster: Sendable {
+    struct Failed: Error, CustomStringConvertible { let description: String }
+
+    private let folder: String
+    private let binaries: String
+
+    private init(folder: String, binaries: String) {
+        self.folder = folder
+        self.binaries = binaries
+    }
+
+    static func with(_ body: (ThrowawayCluster) async throws -> Void) async throws {
+        let root = "/usr/lib/postgresql"
+        let versions = try FileManager.default.contentsOfDirectory(atPath: root).compactMap { Int($0) }
+        guard let version = versions.max() else { throw Failed(description: "no PostgreSQL under \(root)") }
+        let folder = NSTemporaryDirectory() + "waybill-pg-\(UUID().uuidString.prefix(8))"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let cluster = ThrowawayCluster(folder: folder, binaries: "\(root)/\(version)/bin")
+        do {
+            try await cluster.create()
+            try await body(cluster)
+        } catch {
+            await cluster.remove()
+            throw error
+        }
+        await cluster.remove()
+    }
+
+    var settings: PostgresSettings {
+        PostgresSettings(
+            conninfo: "host=\(folder) user=postgres dbname=postgres",
+            applicationName: "waybill-test"
+        )
+    }
+
+    func start() async throws {
+        let options = "-k \(folder) -c listen_addresses= -c fsync=off -c max_connections=50"
+        try await asOwner(
+            "pg_ctl",
+            "-D",
+            "\(folder)/data",
+            "-l",
+            "\(folder)/log",
+            "-o",
+            options,
+            "-w",
+            "start"
+        )
+    }
+
+    /// - Parameter mode: `fast` ends sessions politely, `immediate` is a crash.
+    func stop(_ mode: String) async throws {
+        try await asOwner("pg_ctl", "-D", "\(folder)/data", "-m", mode, "-w", "stop")
+    }
+
+    private func create() async throws {
+        if geteuid() == 0 { try await run(["/bin/chown", "postgres", folder]) }
+        try await asOwner(
+            "initdb",
+            "-D",
+            "\(folder)/data",
+            "-U",
+            "postgres",
+            "--auth=trust",
+            "-E",
+            "UTF8",
+            "--no-sync"
+        )
+        try await start()
+    }
+
+    private func remove() async {
+        try? await stop("immediate")
+        try? FileManager.default.removeItem(atPath: folder)
+    }
+
+    /// PostgreSQL refuses to run as root.
+    private func asOwner(_ program: String, _ arguments: String...) async throws {
+        let command = ["\(binaries)/\(program)"] + arguments
+        try await run(geteuid() == 0 ? ["/usr/sbin/runuser", "-u", "postgres", "--"] + command : command)
+    }
+
+    /// Not Foundation's `Process`: it waits for the end of a socket that the daemonised server inherits and never closes.
+    private func run(_ command: [String]) async throws {
+        let status = await withCheckedContinuation { (ended: CheckedContinuation<Int32, Never>) in
+            DispatchQueue(label: "cluster").async { ended.resume(returning: Self.spawnAndWait(command)) }
+        }
+        guard status == 0 else {
+            throw Failed(description: "\(command.joined(separator: " ")) ended with \(status)")
+        }
+    }
+
+    /// Blocks its thread. Output goes nowhere; the server's own log is in its folder.
+    private static func spawnAndWait(_ command: [String]) -> Int32 {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        for descriptor: Int32 in 0...2 {
+            posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_RDWR, 0)
+        }
+        let arguments = command.map { strdup($0) } + [nil]
+        defer { for argument in arguments { free(argument) } }
+        var pid: pid_t = 0
+        let code = posix_spawn(&pid, command[0], &actions, nil, arguments, environ)
+        guard code == 0 else { return code }
+        var status: Int32 = 0
+        while waitpid(pid, &status, 0) < 0 { guard errno == EINTR else { return errno } }
+        return status
+    }
+}
