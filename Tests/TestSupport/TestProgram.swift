@@ -72,7 +72,7 @@ public final class TestProgram: Sendable {
             throw error
         }
         let status = try await program.terminate()
-        guard status == .exited(0) else {
+        guard status == .exited(0) || program.wasKilled.load(ordering: .relaxed) else {
             throw TestProgramFailure.ended(name, status, output: program.output)
         }
         return value
