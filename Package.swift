@@ -138,7 +138,10 @@ let package = Package(
         ),
         shared(
             "ServiceSettings",
-            ["Determinism", "FaultPoints", "HTTPServing", "ObjectStore", "PostgresClient", "ServiceBootstrap"]
+            [
+                "Determinism", "FaultPoints", "HTTPServing", "ObjectStore", "PostgresClient",
+                "ServiceBootstrap",
+            ]
         ),
 
         program(
