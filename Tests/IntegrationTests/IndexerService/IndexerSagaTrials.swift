@@ -42,7 +42,7 @@ struct IndexerSagaTrials {
     }
 
     private func removalTrial(_ world: IndexerWorld, isPurge: Bool) throws -> SagaTrial<RemovalSaga.Order> {
-        let number = Mutex(0)
+        let number = Mutex(1_000)
         return SagaTrial(
             try world.removal.steps(),
             pool: world.pool,

@@ -61,18 +61,16 @@ struct LiveUploadTests {
         }
     }
 
-    /// Runs `cleanup` again and again while uploads come in.
-    private func race(_ world: IndexerWorld, _ cleanup: @escaping @Sendable () async throws -> Void)
-        async throws
-    {
-        let isOver = Atomic(false)
-        async let cleaning: Void = { while !isOver.load(ordering: .relaxed) { try await cleanup() } }()
-        do { try await uploadAll(world) } catch {
-            isOver.store(true, ordering: .relaxed)
-            throw error
+    /// Runs each part of the cleanup again and again while uploads come in.
+    private func race(_ world: IndexerWorld, _ cleanup: [@Sendable () async throws -> Void]) async throws {
+        let isOver = Flag()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for part in cleanup { group.addTask { while !isOver.isRaised { try await part() } } }
+            defer { isOver.raise() }
+            try await uploadAll(world)
+            isOver.raise()
+            try await group.waitForAll()
         }
-        isOver.store(true, ordering: .relaxed)
-        try await cleaning
     }
 
     private func numbers(_ state: String, _ world: IndexerWorld) async throws -> [Int] {
@@ -89,13 +87,13 @@ struct LiveUploadTests {
 
     @Test func doomedByCompareAndSetFirstNothingAcknowledgedIsDestroyed() async throws {
         try await withWorld { world in
-            let cleanup: @Sendable () async throws -> Void = {
+            let doom: @Sendable () async throws -> Void = {
                 let doomed = try await world.pool.query(Self.doom).map { try $0.int(0) }
-                try await world.apply(doomed.map { FileStory($0).discarded() })
-                try await world.driveDue()
+                if !doomed.isEmpty { try await world.apply(doomed.map { FileStory($0).discarded() }) }
+                try await world.time.sleep(for: .milliseconds(2))
             }
-            try await race(world, cleanup)
-            try await cleanup()
+            try await race(world, [doom, { _ = try await world.driveDue() }])
+            try await doom()
             try await world.settle(within: .seconds(60))
 
             let (kept, doomed) = (try await numbers("COMPLETED", world), try await numbers("EXPIRED", world))
@@ -115,7 +113,7 @@ struct LiveUploadTests {
         try await withWorld { world in
             let grace = Duration.milliseconds(15)
             let firstSeen = Mutex<[String: Duration]>([:])
-            try await race(world) {
+            let cleanup: @Sendable () async throws -> Void = {
                 let live = Set(try await self.numbers("COMPLETED", world).map { FileStory($0).objectKey })
                 let keys = try await world.store.list(
                     prefix: "",
@@ -132,7 +130,14 @@ struct LiveUploadTests {
                     if now - seen >= grace { try await world.store.delete(key) }
                 }
             }
+            try await race(world, [cleanup])
             #expect(try await destroyed(world) > 0)
         }
     }
+}
+
+private final class Flag: Sendable {
+    private let value = Atomic(false)
+    var isRaised: Bool { value.load(ordering: .relaxed) }
+    func raise() { value.store(true, ordering: .relaxed) }
 }

@@ -169,7 +169,6 @@ struct RemovalTests {
         #"[{"action":"answer","status":403,"code":"AccessDenied"}]"#,
         #"[{"method":"DELETE","action":"answer","status":500}]"#,
         #"[{"method":"DELETE","action":"answer","status":403,"code":"AccessDenied"}]"#,
-        #"[{"method":"DELETE","action":"dropAfter"}]"#,
         #"[{"method":"HEAD","action":"answer","status":500}]"#,
         #"[{"method":"GET","query":"versions","action":"answer","status":500}]"#,
         #"[{"method":"GET","query":"uploads","action":"dropBefore"}]"#,
@@ -195,6 +194,23 @@ struct RemovalTests {
                 #expect(try await world.isAbsent(story.objectKey), "\(trouble)")
                 #expect(try await world.answers().count == before + 1, "\(trouble)")
             }
+        }
+    }
+
+    /// Deleted, but nobody was told: the next look proves it.
+    @Test func aLostAnswerCostsAnotherLook() async throws {
+        try await IndexerWorld.with { world in
+            let story = FileStory(1)
+            try await world.put(story.objectKey, "to go")
+            try await world.inject(#"[{"method":"DELETE","action":"dropAfter"}]"#)
+            try await purge(story, in: world)
+            let first = try await world.driveDue()
+            #expect(first.contains { if case .postponed(.some) = $0 { true } else { false } })
+            #expect(try await world.answers().isEmpty)
+            try await world.hurry()
+            try await world.settle()
+            let removed = RemovedBytes(objectKey: story.objectKey, versionsRemoved: 0)
+            #expect(try await world.answers().map(\.detail) == [.bytesRemoved(removed)])
         }
     }
 
