@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// One of this package's executables, running as a child of the test process.
 ///
@@ -12,6 +13,8 @@ public final class TestProgram: Sendable {
     /// Everything the program wrote to standard output and standard error.
     public let outputPath: String
     private let process: ChildProcess
+    /// The test itself ended the program the hard way, so its exit status is no news.
+    private let wasKilled = Atomic(false)
 
     private init(name: String, process: ChildProcess, readyLine: String) {
         self.name = name
@@ -55,7 +58,7 @@ public final class TestProgram: Sendable {
 
     /// Starts the program, lends it, and ends it with SIGTERM however `body` ends.
     ///
-    /// - Throws: what `body` throws; else a failure when the program did not exit with 0.
+    /// - Throws: what `body` throws; else a failure when the program did not exit with 0, unless `body` killed it.
     public static func with<Value: Sendable>(
         _ name: String,
         _ arguments: [String] = [],
@@ -69,7 +72,7 @@ public final class TestProgram: Sendable {
             throw error
         }
         let status = try await program.terminate()
-        guard status == .exited(0) else {
+        guard status == .exited(0) || program.wasKilled.load(ordering: .relaxed) else {
             throw TestProgramFailure.ended(name, status, output: program.output)
         }
         return value
@@ -109,6 +112,7 @@ public final class TestProgram: Sendable {
     /// Ends the program with SIGKILL and waits until it is gone.
     @discardableResult
     public func kill() async -> ProgramExit? {
+        wasKilled.store(true, ordering: .relaxed)
         process.signal(SIGKILL)
         return try? await process.exit(within: .seconds(30))
     }

@@ -32,11 +32,11 @@ struct Answer: Sendable {
         headers = error.headers
         guard error.status != 304 else { return }
         var document = XMLDocument()
-        document.element("Error") { error_ in
-            error_.element("Code", error.code)
-            error_.element("Message", error.message)
-            error_.element("Resource", resource)
-            error_.element("RequestId", requestID)
+        document.element("Error") { root in
+            root.element("Code", error.code)
+            root.element("Message", error.message)
+            root.element("Resource", resource)
+            root.element("RequestId", requestID)
         }
         headers.append((.contentType, "application/xml"))
         body = .text(document.source)

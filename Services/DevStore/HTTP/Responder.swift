@@ -79,11 +79,11 @@ struct Responder: Sendable {
     }
 
     /// After a refusal the rest of the body is read only when it is short; a body that was never asked for
-    /// may not come at all.
+    /// may not come at all, and botocore misreads what follows on such a connection.
     private func closes(after answer: Answer, _ request: Request) -> Bool {
         guard answer.status >= 400 else { return false }
         let length = request.headers[.contentLength].flatMap { Int64($0) } ?? 0
-        return length > Self.drainByteLimit || (length > 0 && request.headers[.expect] != nil)
+        return length > Self.drainByteLimit || request.headers[.expect] != nil
     }
 
     private func write(

@@ -7,15 +7,30 @@ import HummingbirdCore
 /// Source: Amazon S3 User Guide, "Policies and permissions in Amazon S3".
 struct BucketPolicy: Sendable {
     private struct Statement: Decodable {
-        let Effect: String
-        let Principal: Principal
-        let Action: OneOrMany
-        let Resource: OneOrMany
-        let Condition: Unsupported?
-        let NotAction: Unsupported?
-        let NotResource: Unsupported?
+        enum CodingKeys: String, CodingKey {
+            case effect = "Effect"
+            case principal = "Principal"
+            case action = "Action"
+            case resource = "Resource"
+            case condition = "Condition"
+            case notAction = "NotAction"
+            case notResource = "NotResource"
+        }
+
+        let effect: String
+        let principal: Principal
+        let action: OneOrMany
+        let resource: OneOrMany
+        let condition: Unsupported?
+        let notAction: Unsupported?
+        let notResource: Unsupported?
     }
-    private struct Document: Decodable { let Statement: [Statement] }
+    private struct Document: Decodable {
+        enum CodingKeys: String, CodingKey { case statements = "Statement" }
+
+        let statements: [Statement]
+    }
+
     private struct Unsupported: Decodable {}
 
     private struct OneOrMany: Decodable {
@@ -43,20 +58,20 @@ struct BucketPolicy: Sendable {
         guard let document = try? JSONDecoder().decode(Document.self, from: Data(text.utf8)) else {
             throw S3Error(400, "MalformedPolicy", "The policy is not valid JSON of the policy language.")
         }
-        for statement in document.Statement {
-            guard statement.Condition == nil, statement.NotAction == nil, statement.NotResource == nil else {
+        for statement in document.statements {
+            guard statement.condition == nil, statement.notAction == nil, statement.notResource == nil else {
                 throw .notImplemented("A policy with Condition, NotAction or NotResource")
             }
         }
-        statements = document.Statement
+        statements = document.statements
     }
 
     func allowsEveryone(_ action: String, on resource: String) -> Bool {
         let matching = statements.filter { statement in
-            statement.Principal.isEveryone && statement.Action.values.contains { isMatch(action, $0) }
-                && statement.Resource.values.contains { isMatch(resource, $0) }
+            statement.principal.isEveryone && statement.action.values.contains { isMatch(action, $0) }
+                && statement.resource.values.contains { isMatch(resource, $0) }
         }
-        return matching.contains { $0.Effect == "Allow" } && !matching.contains { $0.Effect == "Deny" }
+        return matching.contains { $0.effect == "Allow" } && !matching.contains { $0.effect == "Deny" }
     }
 }
 

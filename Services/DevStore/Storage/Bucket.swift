@@ -4,10 +4,10 @@ import Synchronization
 /// One bucket: its index in memory, its files below `folder`. All calls may block; use them on `IOThreads`.
 ///
 /// ```
-/// bucket.json                        settings
+/// bucket.record                        settings
 /// objects/<aa>/<sha256 of key>       the null version of a key: a PUT replaces it by one rename
 /// objects/<aa>/<sha256 of key>.<v>   version v of a key
-/// uploads/<id>/upload.json           an open multipart upload; gone once it is completed
+/// uploads/<id>/upload.record           an open multipart upload; gone once it is completed
 /// uploads/<id>/part-00001            its parts; they stay as the object's bytes after completion
 /// ```
 /// Index and files change together under one lock, so the order of renames is the order of the index.
@@ -57,7 +57,7 @@ final class Bucket: Sendable {
         try state.withLock { (state) throws(S3Error) in
             var settings = state.settings
             try change(&settings)
-            try place.replaceFile("\(folder)/bucket.json", with: settings)
+            try place.replaceFile("\(folder)/bucket.record", with: settings)
             state.settings = settings
         }
     }
@@ -114,7 +114,7 @@ final class Bucket: Sendable {
     }
 }
 
-/// What a bucket is told to do, kept in `bucket.json`.
+/// What a bucket is told to do, kept in `bucket.record`.
 struct BucketSettings: Codable, Sendable {
     enum Versioning: String, Codable { case off, enabled = "Enabled", suspended = "Suspended" }
 

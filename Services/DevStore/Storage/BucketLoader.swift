@@ -9,7 +9,7 @@ struct BucketLoader {
 
     func load(_ name: String) throws(FileError) -> Bucket? {
         let folder = place.bucketFolder(name)
-        guard let file = try? File(reading: "\(folder)/bucket.json") else {
+        guard let file = try? File(reading: "\(folder)/bucket.record") else {
             // The folder was made and the settings were not: the bucket was never acknowledged.
             Files.removeTree(folder)
             return nil
@@ -59,7 +59,7 @@ struct BucketLoader {
     ) throws(FileError) -> [String: Bucket.OpenUpload] {
         var uploads: [String: Bucket.OpenUpload] = [:]
         for id in try Files.names(in: folder) {
-            let description = "\(folder)/\(id)/upload.json"
+            let description = "\(folder)/\(id)/upload.record"
             if used.contains(id) {
                 try Files.remove(description)
             } else if let record = read(UploadRecord.self, description) {

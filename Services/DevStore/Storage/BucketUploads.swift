@@ -11,7 +11,7 @@ extension Bucket {
         do throws(FileError) {
             try Files.makeFolder(uploadFolder(record.id))
         } catch { throw error.answer }
-        try place.replaceFile("\(uploadFolder(record.id))/upload.json", with: record)
+        try place.replaceFile("\(uploadFolder(record.id))/upload.record", with: record)
         try state.withLock { (state) throws(S3Error) in
             if state.isDeleted { throw .noSuchBucket }
             state.uploads[record.id] = OpenUpload(record: record, key: ObjectKey(record.key))
@@ -45,7 +45,7 @@ extension Bucket {
         try state.withLock { (state) throws(S3Error) in
             guard let upload = state.uploads[id], upload.key == key else { throw .noSuchUpload }
             // Without this file the folder is rubbish to the next start, so the abort holds from here on.
-            do throws(FileError) { try Files.remove("\(uploadFolder(id))/upload.json") } catch {
+            do throws(FileError) { try Files.remove("\(uploadFolder(id))/upload.record") } catch {
                 throw error.answer
             }
             state.uploads[id] = nil
@@ -87,7 +87,7 @@ extension Bucket {
 
     private func removeLeftovers(of upload: OpenUpload, keeping kept: [PartRecord]) {
         // A leftover does no harm; the next start removes what could not be removed now.
-        try? Files.remove("\(uploadFolder(upload.record.id))/upload.json")
+        try? Files.remove("\(uploadFolder(upload.record.id))/upload.record")
         let numbers = Set(kept.map(\.number))
         for number in upload.parts.keys where !numbers.contains(number) {
             try? Files.remove(partPath(upload.record.id, number))

@@ -40,7 +40,7 @@ final class Store: Sendable {
             do throws(FileError) {
                 for path in [folder, "\(folder)/objects", "\(folder)/uploads"] { try Files.makeFolder(path) }
             } catch { throw error.answer }
-            try place.replaceFile("\(folder)/bucket.json", with: settings)
+            try place.replaceFile("\(folder)/bucket.record", with: settings)
             buckets[name] = Bucket(name: name, place: place, state: Bucket.State(settings: settings))
             return true
         }
@@ -53,7 +53,7 @@ final class Store: Sendable {
             guard state.index.count == 0, state.uploads.isEmpty else {
                 throw S3Error(409, "BucketNotEmpty", "The bucket you tried to delete is not empty.")
             }
-            do throws(FileError) { try Files.remove("\(bucket.folder)/bucket.json") } catch {
+            do throws(FileError) { try Files.remove("\(bucket.folder)/bucket.record") } catch {
                 throw error.answer
             }
             state.isDeleted = true
