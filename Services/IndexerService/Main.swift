@@ -42,6 +42,7 @@ struct IndexerService {
                 pool: pool,
                 time: time,
                 random: random,
+                faults: config.faults,
                 logger: logger("sagas")
             )
             let consumer = fileEvents(config, pool, frame)

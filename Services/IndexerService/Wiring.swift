@@ -40,11 +40,11 @@ func sagaKinds(
     )
     return [
         SagaKind(
-            SagaRunner(try index.steps(), pool: pool, random: frame.random),
+            SagaRunner(try index.steps(), pool: pool, random: frame.random, faults: config.faults),
             decode: IndexSaga.Order.init
         ),
         SagaKind(
-            SagaRunner(try removal.steps(), pool: pool, random: frame.random),
+            SagaRunner(try removal.steps(), pool: pool, random: frame.random, faults: config.faults),
             decode: RemovalSaga.Order.init
         ),
     ]

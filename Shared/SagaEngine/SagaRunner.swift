@@ -1,4 +1,5 @@
 public import Determinism
+public import FaultPoints
 public import PostgresClient
 
 /// How driving a saga came to an end, for now or for good.
@@ -18,17 +19,20 @@ public struct SagaRunner<Context: Sendable>: Sendable {
     let pool: PostgresPool
     let random: any RandomSource
     let backoff: Backoff
+    let faults: any Faults
 
     public init(
         _ saga: Saga<Context>,
         pool: PostgresPool,
         random: any RandomSource,
-        backoff: Backoff = Backoff()
+        backoff: Backoff = Backoff(),
+        faults: any Faults = NoFaults()
     ) {
         self.saga = saga
         self.pool = pool
         self.random = random
         self.backoff = backoff
+        self.faults = faults
     }
 
     /// Drives a claimed saga as far as it goes. Never throws: what could not be done is postponed, and a
@@ -114,11 +118,13 @@ public struct SagaRunner<Context: Sendable>: Sendable {
 
     private func record(_ handle: StepHandle) async throws(StepFailure) {
         let pool = self.pool
+        try faults.step(.beforeSagaStepRecorded)
         try await uncancelled {
             await result { () throws(StepFailure) in
                 _ = try await pool.withStepTransaction { tx in try await handle.record(in: tx) }
             }
         }.get()
+        try faults.step(.afterSagaStepRecorded)
     }
 
     /// An undo runs to its end also when the task that drives the saga is cancelled: that is when it is needed.

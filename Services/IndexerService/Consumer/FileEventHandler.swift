@@ -23,9 +23,19 @@ struct FileEventHandler: EventHandler {
         let news = zip(documents, isNewer).filter(\.1).map(\.0.0)
         try await SagaStore.supersede(kind: IndexSaga.kind, lastOfEach(try news.compactMap(indexing)), in: tx)
 
-        let discards = events.filter { $0.type == .uploadDiscarded }
-        let removals = try (news + discards).compactMap(removal)
+        // Also of an event that came before: it is sent again when its answer got lost.
+        let removals = try events.compactMap(removal)
         try await SagaStore.supersede(kind: RemovalSaga.kind, lastOfEach(removals), in: tx)
+    }
+
+    func isRepeatable(_ event: FileEvent) -> Bool {
+        switch event.type {
+        case .filePurging, .uploadDiscarded: true
+        case .fileStored, .fileDeleted, .fileRestored, .filePurged, .fileQuarantined, .fileIndexed,
+            .fileRejected,
+            .fileBytesRemoved, .fileRemovalStalled, .uploadBytesRemoved:
+            false
+        }
     }
 
     /// One statement may touch a row once, and the newest order is the one that counts.

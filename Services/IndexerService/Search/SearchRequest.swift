@@ -17,9 +17,8 @@ struct SearchRequest: Equatable, Sendable {
     /// UTF-8 bytes of a filter.
     static let filterByteLimit = 1_024
 
-    /// - Parameter value: the query parameter of that name, decoded.
-    init(_ value: (String) -> String?) throws(Problem) {
-        let text = value("q") ?? ""
+    init(_ query: QueryValues) throws(Problem) {
+        let text = query["q"] ?? ""
         guard text.unicodeScalars.count <= SearchQuery.inputLimit else {
             throw .invalidSearch("q", "may have \(SearchQuery.inputLimit) characters at most")
         }
@@ -27,10 +26,10 @@ struct SearchRequest: Equatable, Sendable {
             throw .invalidSearch("q", "must hold at least one word to look for")
         }
         self.tsquery = tsquery
-        limit = try Self.limit(value("limit"))
-        cursor = try Self.cursor(value("cursor"))
-        contentType = try Self.filter("content_type", value("content_type"))
-        namePrefix = try Self.filter("name_prefix", value("name_prefix"))
+        limit = try Self.limit(query["limit"])
+        cursor = try Self.cursor(query["cursor"])
+        contentType = try Self.filter("content_type", query["content_type"])
+        namePrefix = try Self.filter("name_prefix", query["name_prefix"])
     }
 
     private static func limit(_ text: String?) throws(Problem) -> Int {

@@ -89,7 +89,7 @@ enum FileStore {
                   version, index_state, quarantine_reason, delete_after, created_at, updated_at
         """
     private static let expireRetention: Statement = """
-        UPDATE files SET delete_after = clock_timestamp() WHERE id = $1 AND state = 'DELETED'
+        UPDATE files SET delete_after = least(delete_after, clock_timestamp()) WHERE id = $1 AND state = 'DELETED'
         """
 
     /// - Returns: nil when the owner already has a visible file of that name.
