@@ -18,6 +18,14 @@ public struct RememberedFile: Equatable, Sendable {
     public let size: Int
     public let sha256: String
     public var fate: Fate
+
+    public init(id: String, name: String, size: Int, sha256: String, fate: Fate) {
+        self.id = id
+        self.name = name
+        self.size = size
+        self.sha256 = sha256
+        self.fate = fate
+    }
 }
 
 /// The answers a test got, to hold the services to.

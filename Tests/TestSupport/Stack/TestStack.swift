@@ -1,5 +1,5 @@
 internal import AccessTokens
-public import Foundation
+internal import Foundation
 internal import Logging
 internal import NIOCore
 public import ObjectStore
@@ -82,14 +82,20 @@ public final class TestStack: Sendable {
         try await migrate(.uploadService)
         try await migrate(.indexerService)
         try await insertTokens()
-        for program in [StackProgram.outboxRelay, .indexerService, .uploadService] { try await launch(program) }
+        for program in [StackProgram.outboxRelay, .indexerService, .uploadService] {
+            try await launch(program)
+        }
         for program in [StackProgram.outboxRelay, .indexerService, .uploadService] {
             try await becomesReady(program)
         }
     }
 
     private func migrate(_ program: StackProgram) async throws {
-        let command = try await TestCommand.run(program.rawValue, ["migrate"], environment: environment(of: program))
+        let command = try await TestCommand.run(
+            program.rawValue,
+            ["migrate"],
+            environment: environment(of: program)
+        )
         guard command.isSuccess else {
             throw StackFailure("\(program.rawValue) migrate failed: \(command.output)")
         }

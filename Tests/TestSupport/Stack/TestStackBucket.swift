@@ -1,5 +1,6 @@
 internal import Digests
-public import Foundation
+internal import Foundation
+internal import NIOCore
 internal import ObjectStore
 
 /// An object, its bytes read and hashed.
@@ -89,7 +90,12 @@ extension TestStack {
         var keys: [String] = []
         var token: String?
         repeat {
-            let page = try await store.list(prefix: "", startAfter: nil, continuationToken: token, limit: 1_000)
+            let page = try await store.list(
+                prefix: "",
+                startAfter: nil,
+                continuationToken: token,
+                limit: 1_000
+            )
             keys += page.objects.map(\.key)
             token = page.nextToken
         } while token != nil

@@ -24,7 +24,9 @@ extension TestStack {
 
     /// - Returns: the id.
     /// - Throws: when the answer is not 201.
-    public func store(_ name: String, _ bytes: [UInt8], contentType: String = "text/plain") async throws -> String {
+    public func store(_ name: String, _ bytes: [UInt8], contentType: String = "text/plain") async throws
+        -> String
+    {
         let answer = try await upload(name, bytes, contentType: contentType)
         guard answer.status == 201, let id = answer.string("id") else {
             throw StackFailure("the upload of \(name) was answered \(answer.status): \(answer.text)")
@@ -55,7 +57,11 @@ extension TestStack {
     @discardableResult
     public func delete(_ id: String, purge: Bool = false) async throws -> HTTPAnswer {
         memory.setFate(.uncertain, of: id)
-        let answer = try await send("DELETE", .uploadService, "/api/v1/files/\(id)" + (purge ? "?purge=true" : ""))
+        let answer = try await send(
+            "DELETE",
+            .uploadService,
+            "/api/v1/files/\(id)" + (purge ? "?purge=true" : "")
+        )
         if answer.status / 100 == 2 { memory.setFate(purge ? .purged : .deleted, of: id) }
         return answer
     }
@@ -83,7 +89,9 @@ extension TestStack {
     }
 
     /// Waits until a search for `query` gives exactly these files, in any order.
-    public func searchFinds(_ query: String, _ ids: Set<String>, within limit: Duration = .seconds(20)) async throws {
+    public func searchFinds(_ query: String, _ ids: Set<String>, within limit: Duration = .seconds(20))
+        async throws
+    {
         try await eventually(within: limit, "the search for \(query) finds \(ids)") {
             Set(try await search(query)) == ids
         }
@@ -92,8 +100,11 @@ extension TestStack {
 
 func percentEncoded(_ text: String) -> String {
     text.utf8.map { byte in
-        let isPlain = byte < 0x80 && (Character(Unicode.Scalar(byte)).isLetter || Character(Unicode.Scalar(byte)).isNumber)
-        return isPlain || byte == 0x2D || byte == 0x2E ? String(Unicode.Scalar(byte)) : String(format: "%%%02X", byte)
+        let isPlain =
+            byte < 0x80
+            && (Character(Unicode.Scalar(byte)).isLetter || Character(Unicode.Scalar(byte)).isNumber)
+        return isPlain || byte == 0x2D || byte == 0x2E
+            ? String(Unicode.Scalar(byte)) : String(format: "%%%02X", byte)
     }
     .joined()
 }

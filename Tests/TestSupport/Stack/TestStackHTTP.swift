@@ -1,5 +1,5 @@
 internal import AsyncHTTPClient
-public import Foundation
+internal import Foundation
 internal import NIOCore
 internal import NIOHTTP1
 
@@ -46,7 +46,8 @@ extension TestStack {
         for try await piece in response.body { bytes += piece.readableBytesView }
         return HTTPAnswer(
             status: Int(response.status.code),
-            fields: Dictionary(response.headers.map { ($0.name.lowercased(), $0.value) }) { first, _ in first },
+            fields: Dictionary(response.headers.map { ($0.name.lowercased(), $0.value) }) { first, _ in first
+            },
             body: bytes
         )
     }

@@ -1,5 +1,6 @@
 public import FaultPoints
 internal import Foundation
+internal import Synchronization
 
 extension TestStack {
     /// - Throws: when the program does not run.
@@ -28,7 +29,9 @@ extension TestStack {
 
     /// Starts a program that is to die at `point` (or, thrown, to fail one piece of work there). It may be dead already
     /// when this returns; otherwise it is ready.
-    public func start(_ program: StackProgram, crashAt point: FaultPoint, mode: CrashOnce.Mode = .exit) async throws {
+    public func start(_ program: StackProgram, crashAt point: FaultPoint, mode: CrashOnce.Mode = .exit)
+        async throws
+    {
         try await launch(program, ["WAYBILL_CRASH_AT": "\(point.rawValue):\(mode.rawValue)"])
         try await becomesReady(program, orDies: true)
     }
@@ -49,7 +52,9 @@ extension TestStack {
 
     /// Waits until a program has ended by itself.
     @discardableResult
-    public func exit(of program: StackProgram, within limit: Duration = .seconds(30)) async throws -> ProgramExit {
+    public func exit(of program: StackProgram, within limit: Duration = .seconds(30)) async throws
+        -> ProgramExit
+    {
         let exit = try await self.program(program).exit(within: limit)
         running.withLock { $0[program] = nil }
         return exit
@@ -118,7 +123,8 @@ extension TestStack {
         if program == .outboxRelay {
             variables["WAYBILL_OUTBOX_DATABASES"] = "upload=\(databases.upload),indexer=\(databases.indexer)"
         } else {
-            variables["WAYBILL_DATABASE_URL"] = program == .uploadService ? databases.upload : databases.indexer
+            variables["WAYBILL_DATABASE_URL"] =
+                program == .uploadService ? databases.upload : databases.indexer
             variables["S3_ENDPOINT"] = try url(of: .devStore)
             variables["S3_BUCKET"] = Self.bucket
             variables["S3_PROFILE"] = "devstore"

@@ -1,4 +1,4 @@
-public import Foundation
+internal import Foundation
 
 /// A record of a topic as kcat saw it.
 public struct TopicRecord: Equatable, Sendable {
@@ -42,7 +42,8 @@ extension TestStack {
         let kcat = try await TestCommand.run(
             "/usr/bin/kcat",
             [
-                "-C", "-b", "127.0.0.1:\(try port(of: .devBroker))", "-t", topic, "-o", "beginning", "-e", "-q", "-J",
+                "-C", "-b", "127.0.0.1:\(try port(of: .devBroker))", "-t", topic, "-o", "beginning", "-e",
+                "-q", "-J",
                 "-X", "fetch.wait.max.ms=10",
             ]
         )
