@@ -29,7 +29,7 @@ struct ServiceOptions {
     var database: PostgresSettings?
 
     init() {
-        limits.sagaLease = .seconds(3)
+        limits.sagaLease = .seconds(20)
         limits.sagaPollInterval = .milliseconds(100)
         limits.commitPatience = .seconds(3)
     }
@@ -146,8 +146,8 @@ struct ServiceUnderTest: Sendable {
     private static func servicePool(_ options: ServiceOptions, _ settings: PostgresSettings) -> PostgresPool {
         var settings = settings
         if let conninfo = options.conninfo { settings.conninfo = conninfo }
-        settings.connectionLimit = 24
-        settings.leaseWaitLimit = .seconds(2)
+        settings.connectionLimit = 6
+        settings.leaseWaitLimit = .seconds(5)
         return TestDatabase.makePool(settings)
     }
 
@@ -226,7 +226,7 @@ extension ServiceUnderTest {
     }
 
     static func encoded(_ text: String) -> String {
-        text.utf8.map { "%" + hexPair($0) }.joined()
+        text.utf8.map { (0x61...0x7A).contains($0) ? String(Unicode.Scalar($0)) : "%" + hexPair($0) }.joined()
     }
 
     private static func hexPair(_ byte: UInt8) -> String {

@@ -129,7 +129,9 @@ struct UploadOutageTests {
     }
 
     @Test func connectionsThatDieUnderUploadsCostNoAcknowledgedFile() async throws {
-        try await ServiceUnderTest.run { service in
+        try await ServiceUnderTest.run {
+            $0.limits.sagaLease = .seconds(3)
+        } _: { service in
             let application = service.pool.settings.applicationName
             let stored = try await withThrowingTaskGroup(of: (String, Int).self) { group in
                 for number in 0..<60 {
@@ -180,7 +182,9 @@ struct AbandonedUploadTests {
     }
 
     @Test func aTransferThatLostItsSagaStopsAndStoresNothing() async throws {
-        try await ServiceUnderTest.run { service in
+        try await ServiceUnderTest.run {
+            $0.limits.sagaLease = .seconds(3)
+        } _: { service in
             let client = try service.connect()
             try await client.send(service.head("slow", length: "content-length: 5") + "hel")
             try await eventually { try await service.ledger.openUploadCount() == 1 }
