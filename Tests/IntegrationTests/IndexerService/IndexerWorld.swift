@@ -218,6 +218,9 @@ final class IndexerWorld: Sendable {
     /// Makes postponed sagas due, so that a test need not wait for the backoff.
     func hurry() async throws { _ = try await pool.execute(Statements.hurry) }
 
+    /// What time does to the lease of a process that died.
+    func abandonLeases() async throws { _ = try await pool.execute(Statements.abandonLeases) }
+
     // MARK: The store
 
     func put(_ key: String, _ text: String) async throws {
@@ -241,7 +244,7 @@ final class IndexerWorld: Sendable {
         request.method = rules == nil ? .DELETE : .POST
         if let rules { request.body = .bytes(ByteBuffer(string: rules)) }
         let answer = try await HTTPClient.shared.execute(request, timeout: .seconds(10))
-        guard answer.status == .noContent else { throw FaultRefused() }
+        guard answer.status == .noContent else { throw FaultRefused(answer: "\(answer.status)") }
     }
 
     // MARK: What became of it
@@ -272,11 +275,11 @@ final class IndexerWorld: Sendable {
     private enum Statements {
         static let sagaCount: Statement = "SELECT count(*) FROM sagas"
         static let hurry: Statement = "UPDATE sagas SET wake_at = clock_timestamp()"
+        static let abandonLeases: Statement = "UPDATE sagas SET lease_until = '-infinity'"
         static let outbox: Statement = "SELECT key, headers, payload FROM outbox ORDER BY id"
     }
 }
 
-struct FaultRefused: Error {}
 struct UnexpectedEvent: Error { let decoded: DecodedEvent }
 
 /// A row of `documents` as it is compared.
