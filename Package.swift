@@ -200,7 +200,8 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "Determinism", "PostgresClient", "SagaEngine", "ServiceBootstrap", logging, nioCore,
+                "AccessTokens", "Determinism", "Digests", "EventContracts", "FaultPoints", "ObjectStore",
+                "PostgresClient", "SagaEngine", "ServiceBootstrap", asyncHTTPClient, logging, nioCore, nioHTTP1,
             ],
             path: "Tests/TestSupport",
             swiftSettings: strict

@@ -29,6 +29,7 @@ struct Wiring: Sendable {
     let doorbell: Doorbell
     let receive: ReceiveFile
     let actions: FileActions
+    let deletes: DeleteSaga
     let worker: SagaWorker
 
     init(_ surroundings: Surroundings) throws {
@@ -59,6 +60,7 @@ struct Wiring: Sendable {
         let deleteRunner = SagaRunner(try deletes.steps(), pool: pool, random: random, faults: faults)
         self.surroundings = surroundings
         self.doorbell = doorbell
+        self.deletes = deletes
         receive = ReceiveFile(
             saga: uploads,
             runner: uploadRunner,

@@ -8,7 +8,7 @@ import Synchronization
 public final class TestProgram: Sendable {
     public let name: String
     public let processID: Int32
-    /// The line that said the program is ready.
+    /// The line that said the program is ready; empty when none was waited for.
     public let readyLine: String
     /// Everything the program wrote to standard output and standard error.
     public let outputPath: String
@@ -55,6 +55,25 @@ public final class TestProgram: Sendable {
             throw error
         }
     }
+
+    /// Starts `name` without waiting for anything: for programs that say over HTTP when they are ready, or that are to
+    /// die while they start.
+    public static func launch(
+        _ name: String,
+        _ arguments: [String] = [],
+        environment: [String: String] = [:]
+    ) async throws -> TestProgram {
+        let process = try await ChildProcess.spawn(
+            BuildFolder.executable(name),
+            arguments,
+            environment: ProcessInfo.processInfo.environment.merging(environment) { _, new in new },
+            outputPath: BuildFolder.outputPath(for: name)
+        )
+        return TestProgram(name: name, process: process, readyLine: "")
+    }
+
+    /// How the program ended; nil while it runs.
+    public var ended: ProgramExit? { process.ended }
 
     /// Starts the program, lends it, and ends it with SIGTERM however `body` ends.
     ///

@@ -46,7 +46,8 @@ struct ReceiveFile: Sendable {
         throw await named(context.failure ?? .lost, of: owner)
     }
 
-    private func newUpload(_ file: IncomingFile, of owner: Owner) throws(UploadFailure) -> Upload {
+    /// A new attempt: its ids and the key that is never used again.
+    func newUpload(_ file: IncomingFile, of owner: Owner) throws(UploadFailure) -> Upload {
         let now = time.now
         let objectID = UUID.version7(at: now, from: random)
         guard let key = ObjectKey(tenant: owner.tenant, id: objectID, attempt: 1, createdAt: now) else {

@@ -10,7 +10,10 @@ struct DevBrokerTests {
         let port = try #require(first.port)
         #expect(try await first.terminate() == .exited(0))
         for _ in 0..<3 {
-            let next = try await TestProgram.start("DevBroker", ["--port", "\(port)", "--topics", "t:3,u.v1:1"])
+            let next = try await TestProgram.start(
+                "DevBroker",
+                ["--port", "\(port)", "--topics", "t:3,u.v1:1"]
+            )
             #expect(next.port == port)
             let topics = try await KafkaMetadata.topics(
                 KafkaSettings(["bootstrap.servers": "127.0.0.1:\(port)"])

@@ -9,6 +9,7 @@ enum SizeRules {
         "Services/UploadService/Files/FileStore.swift": 252,
         // One case per state and event, without default.
         "Services/UploadService/Uploads/UploadState.swift func applying": 66,
+        "Services/UploadService/HTTP/Problems.swift": 269,
         "Shared/ObjectStore/Contract/Facts.swift": 256,
         "Tests/IntegrationTests/HTTPServing/TestServer.swift func addTestRoutes": 70,
         "Tests/IntegrationTests/ObjectStore/FaultyStoreTests.swift": 368,
