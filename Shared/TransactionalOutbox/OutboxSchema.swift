@@ -29,10 +29,10 @@ public enum OutboxSchema {
         CREATE TABLE outbox_1 PARTITION OF outbox FOR VALUES IN (1);
         CREATE TABLE outbox_2 PARTITION OF outbox FOR VALUES IN (2);
         CREATE INDEX outbox_by_id ON outbox (id);
-        CREATE INDEX outbox_by_tx ON outbox (tx);
+        CREATE INDEX outbox_by_tx ON outbox (tx, id);
 
         CREATE TABLE outbox_writer (
-            only       boolean     PRIMARY KEY DEFAULT true CHECK (only),
+            singleton  boolean     PRIMARY KEY DEFAULT true CHECK (singleton),
             slot       smallint    NOT NULL,
             rotated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
             rotated_id bigint      NOT NULL DEFAULT 0
@@ -40,12 +40,13 @@ public enum OutboxSchema {
         INSERT INTO outbox_writer (slot) VALUES (0);
 
         CREATE TABLE outbox_tick (
-            only        boolean     PRIMARY KEY DEFAULT true CHECK (only),
+            singleton   boolean     PRIMARY KEY DEFAULT true CHECK (singleton),
             epoch       bigint      NOT NULL DEFAULT 0,
             incarnation text        NOT NULL DEFAULT '',
             snap_from   pg_snapshot NOT NULL DEFAULT '1:1:',
             snap_to     pg_snapshot,
-            last_id     bigint      NOT NULL DEFAULT 0
+            last_id     bigint      NOT NULL DEFAULT 0,
+            new_id      bigint      NOT NULL DEFAULT 0
         );
         INSERT INTO outbox_tick DEFAULT VALUES;
 
