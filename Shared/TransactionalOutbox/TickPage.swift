@@ -13,12 +13,14 @@ public struct PageLimits: Sendable {
 }
 
 /// Reading rows. Every query walks an index in its order and stops at its limit, so that a page costs the same
-/// in a tick of ten rows and of a million.
+/// in a tick of ten rows and of a million. Where a transaction's rows are meant, the order is (transaction, id),
+/// which only the index over both has: with an equality the planner may walk the index of ids instead.
 extension TickStore {
     /// The planner knows little of a table that is appended to and truncated, and would rather sort a whole tick for
     /// every page. The price it then puts on the one small sort that is left must not start the JIT compiler.
     static let walkIndexes: Statement = """
-        SELECT set_config('enable_sort', 'off', true), set_config('jit', 'off', true)
+        SELECT set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true),
+               set_config('jit', 'off', true)
         """
     static let page: Statement = """
         SELECT id, event_id, topic, key, version, headers, payload FROM (
@@ -32,8 +34,9 @@ extension TickStore {
                     UNION ALL
                     SELECT late.*
                       FROM unnest(ARRAY(SELECT pg_snapshot_xip($1::pg_snapshot))) AS under_way (tx),
-                           LATERAL (SELECT * FROM outbox WHERE outbox.tx = under_way.tx AND id > $3
-                                     ORDER BY id LIMIT $5) late
+                           LATERAL (SELECT * FROM outbox
+                                     WHERE (outbox.tx, id) > (under_way.tx, $3) AND outbox.tx <= under_way.tx
+                                     ORDER BY outbox.tx, id LIMIT $5) late
                      WHERE pg_visible_in_snapshot(under_way.tx, $2::pg_snapshot)
                 ) tick ORDER BY id LIMIT $5
             ) page
@@ -64,15 +67,17 @@ extension TickStore {
               SELECT late.created_at
                 FROM unnest(ARRAY(SELECT pg_snapshot_xip(t.snap_from))) AS under_way (tx),
                      LATERAL (SELECT created_at FROM outbox
-                               WHERE outbox.tx = under_way.tx AND id > t.last_id ORDER BY id LIMIT 1) late
+                               WHERE (outbox.tx, id) > (under_way.tx, t.last_id) AND outbox.tx <= under_way.tx
+                               ORDER BY outbox.tx, id LIMIT 1) late
                WHERE t.snap_to IS NOT NULL AND pg_visible_in_snapshot(under_way.tx, t.snap_to)
               UNION ALL
-              (SELECT created_at FROM outbox WHERE tx >= pg_snapshot_xmax(t.snap_end) ORDER BY tx LIMIT 1)
+              (SELECT created_at FROM outbox WHERE tx >= pg_snapshot_xmax(t.snap_end) ORDER BY tx, id LIMIT 1)
               UNION ALL
               SELECT later.created_at
                 FROM unnest(ARRAY(SELECT pg_snapshot_xip(t.snap_end))) AS under_way (tx),
                      LATERAL (SELECT created_at FROM outbox
-                               WHERE outbox.tx = under_way.tx ORDER BY id LIMIT 1) later
+                               WHERE outbox.tx >= under_way.tx AND outbox.tx <= under_way.tx
+                               ORDER BY outbox.tx, id LIMIT 1) later
           ) first
         """
 

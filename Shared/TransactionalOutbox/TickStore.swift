@@ -32,20 +32,22 @@ public struct TickStore: Sendable {
         """
     private static let withoutWaitingForDisk: Statement =
         "SELECT set_config('synchronous_commit', 'off', true)"
+    /// `id + 0`: else the planner looks for the minimum along the index of ids, from the first row that is left.
     static let begin: Statement = """
         UPDATE outbox_tick SET
                snap_to = pg_current_snapshot(),
                last_id = least(fresh.new_id, fresh.late_id) - 1,
                new_id = coalesce(fresh.new_id, 9223372036854775807)
           FROM (
-              SELECT (SELECT min(id) FROM outbox
+              SELECT (SELECT min(id + 0) FROM outbox
                        WHERE tx >= pg_snapshot_xmax($2::pg_snapshot)
                          AND tx < pg_snapshot_xmax(pg_current_snapshot())
                          AND pg_visible_in_snapshot(tx, pg_current_snapshot())) AS new_id,
                      (SELECT min(late.id)
                         FROM unnest(ARRAY(SELECT pg_snapshot_xip($2::pg_snapshot))) AS under_way (tx),
-                             LATERAL (SELECT id FROM outbox WHERE outbox.tx = under_way.tx
-                                       ORDER BY id LIMIT 1) late
+                             LATERAL (SELECT id FROM outbox
+                                       WHERE outbox.tx >= under_way.tx AND outbox.tx <= under_way.tx
+                                       ORDER BY outbox.tx, id LIMIT 1) late
                        WHERE pg_visible_in_snapshot(under_way.tx, pg_current_snapshot())) AS late_id
           ) fresh
          WHERE epoch = $1 AND snap_to IS NULL AND least(fresh.new_id, fresh.late_id) IS NOT NULL
@@ -95,7 +97,10 @@ public struct TickStore: Sendable {
     /// - Returns: nil when no row has become visible since `from`; nothing was written then.
     public func begin(after from: String, epoch: Int64) async throws(TickFailure) -> TickPosition? {
         do throws(DatabaseError) {
-            if let row = try await move(BoundStatement(Self.begin, epoch, from)).first {
+            if let row = try await move(
+                BoundStatement(Self.walkIndexes),
+                BoundStatement(Self.begin, epoch, from)
+            ).first {
                 return try position(row)
             }
         } catch { throw .database(error) }
@@ -123,10 +128,11 @@ public struct TickStore: Sendable {
         throw .fenced
     }
 
-    private func move(_ statement: BoundStatement) async throws(DatabaseError) -> Rows {
-        guard
-            let rows = try await pool.pipeline([BoundStatement(Self.withoutWaitingForDisk), statement]).last
-        else { throw .unexpectedResult("the server sent no result") }
+    private func move(_ statements: BoundStatement...) async throws(DatabaseError) -> Rows {
+        let batch = [BoundStatement(Self.withoutWaitingForDisk)] + statements
+        guard let rows = try await pool.pipeline(batch).last else {
+            throw .unexpectedResult("the server sent no result")
+        }
         return rows
     }
 

@@ -94,6 +94,23 @@ struct OutboxWorld: Sendable {
         }
     }
 
+    /// Appends, and commits at `deadline` only.
+    func hold(_ key: String, until deadline: Duration) async throws {
+        try await transact { tx in
+            try await change(key, in: tx)
+            while time.uptime < deadline { try await time.sleep(for: .milliseconds(20)) }
+        }
+    }
+
+    /// Keeps a writing transaction open that appends nothing, and rolls back.
+    func holdWithoutAppending(until deadline: Duration) async throws {
+        try await transact { tx in
+            try await tx.execute(Self.lockAndRaise, "idle")
+            while time.uptime < deadline { try await time.sleep(for: .milliseconds(20)) }
+            throw Abandoned()
+        }
+    }
+
     private func sleepAtTimes(in tx: borrowing Transaction) async throws {
         guard random.uniform(below: 3) == 0 else { return }
         _ = try await tx.query(Self.pause, Int64(random.uniform(below: 4_000)))
