@@ -5,7 +5,8 @@ extension Timestamp {
         let micros = microsecondsSinceEpoch &- wholeDays &* microsecondsPerDay
         let fraction = padded(micros % 1_000_000, 6)
         let clock = micros / 1_000_000
-        return "\(date.text)T\(padded(clock / 3600, 2)):\(padded(clock / 60 % 60, 2)):\(padded(clock % 60, 2)).\(fraction)Z"
+        return
+            "\(date.text)T\(padded(clock / 3600, 2)):\(padded(clock / 60 % 60, 2)):\(padded(clock % 60, 2)).\(fraction)Z"
     }
 
     /// The UTC calendar day this instant falls on.

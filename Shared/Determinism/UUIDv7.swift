@@ -6,12 +6,15 @@ extension UUID {
         let millis = UInt64(bitPattern: time.millisecondsSinceEpoch)
         let high = random.nextUInt64()
         let low = random.nextUInt64()
-        return UUID(uuid: (
-            byte(millis >> 40), byte(millis >> 32), byte(millis >> 24), byte(millis >> 16), byte(millis >> 8), byte(millis),
-            0x70 | (byte(high >> 8) & 0x0F), byte(high),
-            0x80 | (byte(low >> 56) & 0x3F), byte(low >> 48), byte(low >> 40), byte(low >> 32),
-            byte(low >> 24), byte(low >> 16), byte(low >> 8), byte(low)
-        ))
+        return UUID(
+            uuid: (
+                byte(millis >> 40), byte(millis >> 32), byte(millis >> 24), byte(millis >> 16),
+                byte(millis >> 8), byte(millis),
+                0x70 | (byte(high >> 8) & 0x0F), byte(high),
+                0x80 | (byte(low >> 56) & 0x3F), byte(low >> 48), byte(low >> 40), byte(low >> 32),
+                byte(low >> 24), byte(low >> 16), byte(low >> 8), byte(low)
+            )
+        )
     }
 
     /// The canonical form of RFC 9562: lower case, with hyphens.

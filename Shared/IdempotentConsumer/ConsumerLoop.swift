@@ -66,25 +66,22 @@ public struct ConsumerLoop<Handler: EventHandler>: Service {
             logger.error("cannot make a Kafka consumer", metadata: ["error": "\(error)"])
             return
         }
-        await withDiscardingTaskGroup { resumptions in
+        await withDiscardingTaskGroup { tasks in
+            tasks.addTask { await recordLag(of: kafka) }
             var claims: [TopicPartition: PartitionClaim] = [:]
-            for await event in kafka {
+            events: for await event in kafka {
                 switch event {
                 case .assigned(let partitions):
                     claims = await claim(partitions, on: kafka)
                 case .records(let records):
                     for (partition, batch) in byPartition(records) {
                         guard let claim = claims[partition] else { continue }
-                        guard await apply(batch, claim, on: kafka) else {
-                            let pause = Duration.milliseconds(200) + random.jitter(upTo: .seconds(2))
-                            resumptions.addTask {
-                                try? await time.sleep(for: pause)
-                                kafka.resume([partition])
-                            }
-                            continue
+                        switch await apply(batch, claim, on: kafka) {
+                        case .applied: continue
+                        case .paused: tasks.addTask { await resume(partition, on: kafka) }
+                        case .fenced: break events
                         }
                     }
-                    recordLag(of: kafka)
                 case .revoked(_, let acknowledgement):
                     claims = [:]
                     acknowledgement.done()
@@ -92,11 +89,24 @@ public struct ConsumerLoop<Handler: EventHandler>: Service {
                     claims = [:]
                 case .failed(let error):
                     report(error)
-                    if error.isFatal { break }
+                    if error.isFatal { break events }
                 }
-                if case .failed(let error) = event, error.isFatal { break }
             }
             await kafka.close()
+            tasks.cancelAll()
+        }
+    }
+
+    private func resume(_ partition: TopicPartition, on kafka: KafkaConsumer) async {
+        try? await time.sleep(for: .milliseconds(200) + random.jitter(upTo: .seconds(2)))
+        kafka.resume([partition])
+    }
+
+    /// Also while nothing can be applied: that is when the lag matters.
+    private func recordLag(of kafka: KafkaConsumer) async {
+        while (try? await time.sleep(for: .seconds(1))) != nil {
+            let known = kafka.progress.compactMap(\.lag)
+            figures.update { $0.lag = known.isEmpty ? nil : known.reduce(0, +) }
         }
     }
 
@@ -138,28 +148,46 @@ public struct ConsumerLoop<Handler: EventHandler>: Service {
     /// librdkafka's `RD_KAFKA_OFFSET_BEGINNING`.
     private static var beginning: Int64 { -2 }
 
-    /// - Returns: false when the partition was paused because nothing could be written.
-    private func apply(_ records: [ConsumerRecord], _ claim: PartitionClaim, on kafka: KafkaConsumer) async -> Bool {
-        guard let first = records.first, let last = records.last else { return true }
+    private enum Outcome {
+        case applied
+        /// Nothing could be written; the partition stands still for a moment, then the same records come again.
+        case paused
+        /// Another member has the partition, or an operator has reset it. Nothing of it may be stored.
+        case fenced
+    }
+
+    private func apply(
+        _ records: [ConsumerRecord],
+        _ claim: PartitionClaim,
+        on kafka: KafkaConsumer
+    ) async -> Outcome {
+        guard let first = records.first, let last = records.last else { return .applied }
         let partition = first.topicPartition
         do {
+            try faults.reach(.beforeBatchDecoded)
+            let inbound = records.map(InboundRecord.init)
+            try faults.reach(.afterBatchDecoded)
             try faults.reach(.beforeBatchCommitted)
-            let counts = try await applier.apply(records.map(InboundRecord.init), claim)
+            let counts = try await applier.apply(inbound, claim)
             try faults.reach(.afterBatchCommitted)
             figures.update {
                 $0.counts += counts
                 $0.lastFailure = nil
             }
             if counts.parked > 0 {
-                logger.error("records parked", metadata: ["partition": "\(partition)", "count": "\(counts.parked)"])
+                logger.error(
+                    "records parked",
+                    metadata: ["partition": "\(partition)", "count": "\(counts.parked)"]
+                )
             }
+            try faults.reach(.beforeOffsetStored)
             kafka.storeOffset(last.offset + 1, for: partition)
-            return true
+            try faults.reach(.afterOffsetStored)
+            return .applied
         } catch InboxFailure.fenced {
-            // Another member has the partition; ours will be told so. Nothing of it may be stored.
+            // Joining the group anew ends with the truth, whichever of the two it was.
             logger.info("partition taken over", metadata: ["partition": "\(partition)"])
-            kafka.pause([partition])
-            return true
+            return .fenced
         } catch {
             figures.update { $0.lastFailure = "\(error)" }
             logger.warning(
@@ -168,7 +196,7 @@ public struct ConsumerLoop<Handler: EventHandler>: Service {
             )
             kafka.pause([partition])
             kafka.seek(partition, to: first.offset)
-            return false
+            return .paused
         }
     }
 
@@ -178,12 +206,6 @@ public struct ConsumerLoop<Handler: EventHandler>: Service {
             if error.partition != nil { $0.stoppedPartitionCount += 1 }
         }
         logger.error("Kafka consumer failed", metadata: ["error": "\(error.name): \(error.message)"])
-    }
-
-    private func recordLag(of kafka: KafkaConsumer) {
-        let lags = kafka.progress.map(\.lag)
-        let known = lags.compactMap(\.self)
-        figures.update { $0.lag = known.isEmpty ? nil : known.reduce(0, +) }
     }
 
     private func byPartition(_ records: [ConsumerRecord]) -> [(TopicPartition, [ConsumerRecord])] {

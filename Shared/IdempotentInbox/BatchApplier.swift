@@ -42,7 +42,9 @@ public struct BatchApplier<Handler: EventHandler>: Sendable {
     ///
     /// - Throws: `.fenced`: nothing was written, let go of the partition. `.database`: nothing was written, or
     ///   a first part of the batch; pause and give the same records again.
-    public func apply(_ records: [InboundRecord], _ claim: PartitionClaim) async throws(InboxFailure) -> BatchCounts {
+    public func apply(_ records: [InboundRecord], _ claim: PartitionClaim) async throws(InboxFailure)
+        -> BatchCounts
+    {
         do {
             return try await applyTogether(records, claim)
         } catch {
@@ -99,7 +101,7 @@ public struct BatchApplier<Handler: EventHandler>: Sendable {
             )
             var plan = BatchPlan(decoded, parkedKeys: keys)
             let fresh = try await InboxStore.remember(plan.eventIDs, consumer: consumer, in: tx)
-            plan.dropRepeats(keeping: fresh)
+            plan.dropRepeats(keeping: fresh, isRepeatable: handler.isRepeatable)
             if !plan.parked.isEmpty { try await InboxStore.park(plan.parked, consumer: consumer, in: tx) }
             if !plan.events.isEmpty { try await handler.apply(plan.events.map(\.event), in: tx) }
             return plan.counts
@@ -116,7 +118,8 @@ public struct BatchApplier<Handler: EventHandler>: Sendable {
         } catch {
             switch error {
             case .rolledBack(let failure as InboxFailure): throw .inbox(failure)
-            case .rolledBack(let failure as DatabaseError) where failure.isTransient:
+            // A cancelled task says nothing about the records.
+            case .rolledBack(let failure as DatabaseError) where failure.isTransient || failure == .cancelled:
                 throw .inbox(.database(failure))
             case .rolledBack(let failure): throw .handler("\(failure)")
             case .notStarted(let failure), .commitRefused(let failure), .commitOutcomeUnknown(let failure):

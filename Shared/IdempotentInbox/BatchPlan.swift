@@ -27,11 +27,11 @@ struct BatchPlan<Event: Sendable> {
 
     var eventIDs: [String] { events.map(\.id) }
 
-    /// Keeps the first of each event that was not seen before.
-    mutating func dropRepeats(keeping fresh: Set<String>) {
+    /// Keeps the first of each event that was not seen before, and what may be repeated.
+    mutating func dropRepeats(keeping fresh: Set<String>, isRepeatable: (Event) -> Bool) {
         var remaining = fresh
         let total = events.count
-        events = events.filter { remaining.remove($0.id) != nil }
+        events = events.filter { remaining.remove($0.id) != nil || isRepeatable($0.event) }
         counts.applied = events.count
         counts.repeated = total - events.count
     }

@@ -47,4 +47,12 @@ public protocol EventHandler<Event>: Sendable {
     /// shares its fate. Returning commits, throwing rolls back: a transient `DatabaseError` is tried again for
     /// ever, anything else makes the record wait in the parking place after some tries.
     func apply(_ events: [Event], in tx: borrowing Transaction) async throws
+
+    /// Whether a copy of an event that was applied before is applied once more: for events that ask for something
+    /// and are sent again when no answer came. Applying a copy must then be harmless.
+    func isRepeatable(_ event: Event) -> Bool
+}
+
+extension EventHandler {
+    public func isRepeatable(_ event: Event) -> Bool { false }
 }

@@ -11,6 +11,15 @@ public enum InboxStore {
         UPDATE consumer_offsets SET next_offset = greatest(next_offset, $5)
          WHERE consumer = $1 AND topic = $2 AND partition = $3 AND epoch = $4
         """
+    /// Fences whoever consumes the topic now: it lets go and begins again where this says.
+    private static let reset: Statement = """
+        UPDATE consumer_offsets SET next_offset = 0, epoch = consumer_offsets.epoch + 1
+          FROM consumer_offsets AS before
+         WHERE before.consumer = consumer_offsets.consumer AND before.topic = consumer_offsets.topic
+           AND before.partition = consumer_offsets.partition
+           AND consumer_offsets.consumer = $1 AND consumer_offsets.topic = $2
+        RETURNING consumer_offsets.partition, before.next_offset
+        """
     /// Never a caught duplicate-key error: that would abort the transaction.
     private static let remember: Statement = """
         INSERT INTO inbox (consumer, event_id) SELECT $1, unnest($2::text[])
@@ -68,6 +77,22 @@ public enum InboxStore {
             )
         } catch { throw .database(error) }
         guard count == 1 else { throw .fenced }
+    }
+
+    /// Makes `consumer` read `topic` from its first record again: for a topic that was lost and written anew.
+    /// What was applied before is recognised and changes nothing.
+    ///
+    /// - Returns: each partition that was reset, with the offset it had; empty when the consumer never read the topic.
+    public static func reset(
+        consumer: String,
+        topic: String,
+        on pool: PostgresPool
+    ) async throws(DatabaseError) -> [(partition: Int32, nextOffsetBefore: Int64)] {
+        var partitions: [(partition: Int32, nextOffsetBefore: Int64)] = []
+        for row in try await pool.query(reset, consumer, topic) {
+            partitions.append((Int32(clamping: try row.int(0)), try row.int64(1)))
+        }
+        return partitions.sorted { $0.partition < $1.partition }
     }
 
     /// - Returns: the ids that `consumer` had not seen before; they are remembered if `tx` commits.

@@ -1,3 +1,5 @@
+public import PostgresClient
+
 /// One partition of a topic, as a consumer holds it.
 public struct PartitionClaim: Hashable, Sendable {
     public let topic: String
@@ -46,5 +48,3 @@ public enum InboxFailure: Error, Equatable, Sendable {
     /// Another member holds the partition now. Nothing of the caller's may commit.
     case fenced
 }
-
-public import PostgresClient

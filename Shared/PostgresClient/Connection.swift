@@ -65,28 +65,40 @@ actor Connection {
         limit: Duration,
         isCancellable: Bool = true
     ) async -> Result<[ResultHandle], DatabaseError> {
-        if let closeReason { return .failure(closeReason) }
-        guard unit == nil else {
-            return .failure(.unexpectedResult("the connection is busy with another statement"))
-        }
-        if isCancellable, Task.isCancelled { return .failure(.cancelled) }
         lastUnitID &+= 1
         let id = lastUnitID
-        let deadline = loop.now + limit
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                isReusable.store(false, ordering: .relaxed)
-                unit = Unit(id: id, work: work, deadline: deadline, continuation: continuation)
-                armTimer(deadline)
-                do throws(DatabaseError) {
-                    try send(work)
-                    flush()
-                } catch { close(error) }
+                start(
+                    Unit(id: id, work: work, deadline: loop.now + limit, continuation: continuation),
+                    isCancelled: isCancellable && Task.isCancelled
+                )
             }
         } onCancel: {
             guard isCancellable else { return }
             loop.submit { self.assumeIsolated { $0.abandon(id) } }
         }
+    }
+
+    /// Looks at the connection and the task only here, where no suspension lies between the look and the sending: entering an
+    /// `await` may requeue the task, and the connection may be lost or the task cancelled meanwhile.
+    private func start(_ new: Unit, isCancelled: Bool) {
+        if let refusal = startRefusal(isCancelled: isCancelled) {
+            return new.continuation.resume(returning: .failure(refusal))
+        }
+        isReusable.store(false, ordering: .relaxed)
+        unit = new
+        armTimer(new.deadline)
+        do throws(DatabaseError) {
+            try send(new.work)
+            flush()
+        } catch { close(error) }
+    }
+
+    private func startRefusal(isCancelled: Bool) -> DatabaseError? {
+        if let closeReason { return closeReason }
+        if unit != nil { return .unexpectedResult("the connection is busy with another statement") }
+        return isCancelled ? .cancelled : nil
     }
 
     private func abandon(_ id: UInt64) {

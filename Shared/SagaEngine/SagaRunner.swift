@@ -1,4 +1,5 @@
 public import Determinism
+public import FaultPoints
 public import PostgresClient
 
 /// How driving a saga came to an end, for now or for good.
@@ -18,17 +19,20 @@ public struct SagaRunner<Context: Sendable>: Sendable {
     let pool: PostgresPool
     let random: any RandomSource
     let backoff: Backoff
+    let faults: any Faults
 
     public init(
         _ saga: Saga<Context>,
         pool: PostgresPool,
         random: any RandomSource,
-        backoff: Backoff = Backoff()
+        backoff: Backoff = Backoff(),
+        faults: any Faults = NoFaults()
     ) {
         self.saga = saga
         self.pool = pool
         self.random = random
         self.backoff = backoff
+        self.faults = faults
     }
 
     /// Drives a claimed saga as far as it goes. Never throws: what could not be done is postponed, and a
@@ -50,7 +54,7 @@ public struct SagaRunner<Context: Sendable>: Sendable {
                 case .undo(let index):
                     entry = .undone(index)
                     guard case .compensatable(let undo?) = saga.steps[index].kind else { return .lost }
-                    try await perform(undo, entry, claim, &log, context)
+                    try await perform(shielded(undo), entry, claim, &log, context)
                 }
             } catch {
                 if let end = await settle(error, claim, &log, &reason) { return end }
@@ -113,24 +117,30 @@ public struct SagaRunner<Context: Sendable>: Sendable {
     }
 
     private func record(_ handle: StepHandle) async throws(StepFailure) {
-        do {
-            _ = try await pool.withTransaction {
-                (tx: borrowing Transaction) async throws(StepFailure) -> StepReceipt in
-                try await handle.record(in: tx)
+        let pool = self.pool
+        try faults.step(.beforeSagaStepRecorded)
+        try await uncancelled {
+            await result { () throws(StepFailure) in
+                _ = try await pool.withStepTransaction { tx in try await handle.record(in: tx) }
             }
-        } catch {
-            switch error {
-            case .rolledBack(let failure): throw failure
-            case .notStarted, .commitRefused, .commitOutcomeUnknown: throw .transient("\(error)")
-            }
+        }.get()
+        try faults.step(.afterSagaStepRecorded)
+    }
+
+    /// An undo runs to its end also when the task that drives the saga is cancelled: that is when it is needed.
+    private func shielded(_ action: @escaping Step<Context>.Action) -> Step<Context>.Action {
+        { context, handle throws(StepFailure) in
+            try await uncancelled {
+                await result { () throws(StepFailure) in try await action(context, handle) }
+            }.get()
         }
     }
 
     private func postpone(_ claim: SagaClaim, _ pause: Duration, _ reason: String?) async -> SagaEnd {
-        // A task of its own: a process that is asked to stop still puts the saga down, so that another need not wait
-        // for the lease. When the database does not answer, the lease runs out and another process goes on.
-        let pool = pool
-        await Task { try? await SagaStore.postpone(claim, pause: pause, failure: reason, on: pool) }.value
+        // Also when the process is asked to stop, so that another need not wait for the lease. When the database does
+        // not answer, the lease runs out and another process goes on.
+        let pool = self.pool
+        await uncancelled { try? await SagaStore.postpone(claim, pause: pause, failure: reason, on: pool) }
         return .postponed(reason: reason)
     }
 
@@ -140,6 +150,17 @@ public struct SagaRunner<Context: Sendable>: Sendable {
         if case .retriable = saga.steps[index].kind { return true }
         return false
     }
+}
+
+/// Runs `work` in a task of its own, which the caller's cancellation does not reach.
+private func uncancelled<Value: Sendable>(_ work: @escaping @Sendable () async -> Value) async -> Value {
+    await Task { await work() }.value
+}
+
+private func result<Value>(
+    _ body: () async throws(StepFailure) -> Value
+) async -> Result<Value, StepFailure> {
+    do { return .success(try await body()) } catch { return .failure(error) }
 }
 
 /// The log as this process knows it: what is stored, and what the next record will store with it.

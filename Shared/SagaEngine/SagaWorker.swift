@@ -1,4 +1,5 @@
 public import Determinism
+public import FaultPoints
 public import Logging
 public import PostgresClient
 public import ServiceLifecycle
@@ -35,6 +36,7 @@ public struct SagaWorker: Service {
     private let pool: PostgresPool
     private let time: any TimeSource
     private let random: any RandomSource
+    private let faults: any Faults
     private let logger: Logger
 
     /// - Parameters:
@@ -48,6 +50,7 @@ public struct SagaWorker: Service {
         pool: PostgresPool,
         time: any TimeSource,
         random: any RandomSource,
+        faults: any Faults = NoFaults(),
         logger: Logger
     ) {
         self.kinds = kinds
@@ -57,6 +60,7 @@ public struct SagaWorker: Service {
         self.pool = pool
         self.time = time
         self.random = random
+        self.faults = faults
         self.logger = logger
         owner = String(random.nextUInt64(), radix: 36)
     }
@@ -80,6 +84,7 @@ public struct SagaWorker: Service {
     private func driveOne() async -> Bool {
         let claims: [SagaClaim]
         do {
+            try faults.reach(.beforeSagaClaimed)
             claims = try await SagaStore.claimDue(
                 kinds: kinds.map(\.name),
                 owner: owner,
@@ -94,6 +99,8 @@ public struct SagaWorker: Service {
         guard let claim = claims.first, let kind = kinds.first(where: { $0.name == claim.kind }) else {
             return false
         }
+        // A crash between claim and work: the lease runs out, and another worker goes on.
+        do { try faults.reach(.afterSagaClaimed) } catch { return true }
         report(await heartbeat.whileRenewing(claim) { await kind.drive(claim) }, of: claim)
         return true
     }

@@ -30,33 +30,82 @@ public struct ProgramService: Sendable {
     }
 }
 
+/// Something a program does once, on request, instead of serving: `IndexerService migrate status`.
+public struct ProgramCommand: Sendable {
+    /// What the command line begins with.
+    let words: [String]
+    let run: @Sendable (ProgramFrame, [String]) async throws -> String
+
+    /// - Parameter run: given the arguments after `words`; what it returns is printed. Logs go to standard error.
+    public init(
+        _ words: String...,
+        run: @escaping @Sendable (ProgramFrame, [String]) async throws -> String
+    ) {
+        self.words = words
+        self.run = run
+    }
+}
+
 /// How a program ends, as `sysexits.h` has it.
 public enum ProgramExit: Int32, Sendable {
     case success = 0
     case failure = 1
+    case usage = 64
     case configuration = 78
 }
 
-/// Builds the services and runs them until SIGTERM or SIGINT, then returns how it went. The only reader of the environment.
+/// Builds the services and runs them until SIGTERM or SIGINT, then returns how it went. The only reader of the environment
+/// and of the command line: with arguments, the one of `commands` that they begin with runs instead (the longest that fits).
 ///
 /// The list is the start order; services stop in the opposite order, each before the next is asked, within
 /// `gracefulLimit` altogether. After that their tasks are cancelled. A service that ends early stops the program.
 /// Configuration errors are one plain sentence on standard error.
 public func runProgram(
     _ name: String,
+    commands: [ProgramCommand] = [],
     gracefulLimit: Duration = .seconds(25),
     services build: @Sendable (ProgramFrame) async throws -> [ProgramService]
 ) async -> ProgramExit {
     // A peer that hangs up must show as an error of the write, not end the process.
     signal(SIGPIPE, SIG_IGN)
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    guard arguments.isEmpty else { return await runCommand(name, commands, arguments) }
     let output = LogOutput(descriptor: 1)
-    defer { output.flush() }
-    do {
+    return await reporting(name, output) {
         let environment = ProcessInfo.processInfo.environment
         let frame = makeFrame(name, environment, output, try LogSettings(environment))
         let services = try await build(frame)
         try await run(services, frame, gracefulLimit)
         frame.logger.info("stopped")
+    }
+}
+
+private func runCommand(_ name: String, _ commands: [ProgramCommand], _ arguments: [String]) async
+    -> ProgramExit
+{
+    let fitting = commands.filter { arguments.starts(with: $0.words) }
+    guard let command = fitting.max(by: { $0.words.count < $1.words.count }) else {
+        let known = commands.map { "`\(name) \($0.words.joined(separator: " "))`" }.joined(separator: ", ")
+        say("\(name): there is no such command; there are: \(known.isEmpty ? "none" : known)")
+        return .usage
+    }
+    let output = LogOutput(descriptor: 2)
+    return await reporting(name, output) {
+        let environment = ProcessInfo.processInfo.environment
+        let frame = makeFrame(name, environment, output, try LogSettings(environment))
+        let text = try await command.run(frame, Array(arguments.dropFirst(command.words.count)))
+        say(text, on: 1)
+    }
+}
+
+private func reporting(
+    _ name: String,
+    _ output: LogOutput,
+    _ body: () async throws -> Void
+) async -> ProgramExit {
+    defer { output.flush() }
+    do {
+        try await body()
         return .success
     } catch let error as ConfigurationError {
         say("\(name): \(error)")
@@ -69,8 +118,8 @@ public func runProgram(
 }
 
 /// For the operator who started the program by hand: not a log line.
-private func say(_ sentence: String) {
-    let output = LogOutput(descriptor: 2)
+private func say(_ sentence: String, on descriptor: Int32 = 2) {
+    let output = LogOutput(descriptor: descriptor)
     output.write(Array("\(sentence)\n".utf8))
     output.flush()
 }

@@ -49,6 +49,8 @@ final class ChildProcess: Sendable {
     /// Does nothing once the child has been reaped.
     func signal(_ number: Int32) { watched.signal(processID, number) }
 
+    var ended: ProgramExit? { watched.ended }
+
     func exit(within limit: Duration) async throws -> ProgramExit {
         try await watched.wait(within: limit, orThrow: { self.silent }) { $0.exit.map { .success($0) } }
     }
@@ -88,6 +90,7 @@ final class WatchedProcess: Sendable {
     private let state = Mutex(State())
 
     var lines: [String] { state.withLock { $0.facts.lines } }
+    var ended: ProgramExit? { state.withLock { $0.facts.exit } }
 
     func change(_ body: (inout Facts) -> Void) {
         state.withLock { state in

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// One of this package's executables, running as a child of the test process.
 ///
@@ -7,11 +8,13 @@ import Foundation
 public final class TestProgram: Sendable {
     public let name: String
     public let processID: Int32
-    /// The line that said the program is ready.
+    /// The line that said the program is ready; empty when none was waited for.
     public let readyLine: String
     /// Everything the program wrote to standard output and standard error.
     public let outputPath: String
     private let process: ChildProcess
+    /// The test itself ended the program the hard way, so its exit status is no news.
+    private let wasKilled = Atomic(false)
 
     private init(name: String, process: ChildProcess, readyLine: String) {
         self.name = name
@@ -53,9 +56,28 @@ public final class TestProgram: Sendable {
         }
     }
 
+    /// Starts `name` without waiting for anything: for programs that say over HTTP when they are ready, or that are to
+    /// die while they start.
+    public static func launch(
+        _ name: String,
+        _ arguments: [String] = [],
+        environment: [String: String] = [:]
+    ) async throws -> TestProgram {
+        let process = try await ChildProcess.spawn(
+            BuildFolder.executable(name),
+            arguments,
+            environment: ProcessInfo.processInfo.environment.merging(environment) { _, new in new },
+            outputPath: BuildFolder.outputPath(for: name)
+        )
+        return TestProgram(name: name, process: process, readyLine: "")
+    }
+
+    /// How the program ended; nil while it runs.
+    public var ended: ProgramExit? { process.ended }
+
     /// Starts the program, lends it, and ends it with SIGTERM however `body` ends.
     ///
-    /// - Throws: what `body` throws; else a failure when the program did not exit with 0.
+    /// - Throws: what `body` throws; else a failure when the program did not exit with 0, unless `body` killed it.
     public static func with<Value: Sendable>(
         _ name: String,
         _ arguments: [String] = [],
@@ -69,7 +91,7 @@ public final class TestProgram: Sendable {
             throw error
         }
         let status = try await program.terminate()
-        guard status == .exited(0) else {
+        guard status == .exited(0) || program.wasKilled.load(ordering: .relaxed) else {
             throw TestProgramFailure.ended(name, status, output: program.output)
         }
         return value
@@ -109,6 +131,7 @@ public final class TestProgram: Sendable {
     /// Ends the program with SIGKILL and waits until it is gone.
     @discardableResult
     public func kill() async -> ProgramExit? {
+        wasKilled.store(true, ordering: .relaxed)
         process.signal(SIGKILL)
         return try? await process.exit(within: .seconds(30))
     }

@@ -1,26 +1,36 @@
 import ObjectStore
 
+/// What a removal found and removed.
+struct RemovedObjects: Equatable, Sendable {
+    /// Delete markers included.
+    var versionCount: Int64 = 0
+    /// Open multipart uploads that the store listed.
+    var uploadCount: Int64 = 0
+
+    var isNothing: Bool { versionCount == 0 && uploadCount == 0 }
+}
+
 /// Removes everything under one key, and proves it.
 struct ObjectRemover: Sendable {
     let store: any ObjectStore
 
     /// - Parameter multipartID: the upload our own ledger knows of: some stores do not list them after a restart.
-    /// - Returns: how many versions and delete markers were removed.
     /// - Throws: when anything could not be listed or removed; what is gone is gone, the rest is still there.
-    func remove(_ key: String, multipartID: String?) async throws(StoreFailure) -> Int64 {
+    func remove(_ key: String, multipartID: String?) async throws(StoreFailure) -> RemovedObjects {
+        var removed = RemovedObjects()
         if let multipartID { try await store.abortMultipartUpload(key, uploadID: multipartID) }
         for upload in try await openUploads(of: key) {
             try await store.abortMultipartUpload(key, uploadID: upload)
+            removed.uploadCount += 1
         }
-        var count: Int64 = 0
         for version in try await versions(of: key) {
             try await store.delete(key, versionID: version)
-            count += 1
+            removed.versionCount += 1
         }
         guard try await isAbsent(key) else {
             throw .unavailable(reason: "the object is still there after its removal", retryAfter: nil)
         }
-        return count
+        return removed
     }
 
     /// Whether nothing is left: no object, no version, no delete marker, no open multipart upload.

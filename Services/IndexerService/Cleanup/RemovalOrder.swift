@@ -16,6 +16,9 @@ extension RemovalSaga {
         /// Set when an upload was discarded; nil when a file is purged.
         let uploadID: UUID?
 
+        /// Whether a file is purged, or else an upload was discarded.
+        var isPurge: Bool { uploadID == nil }
+
         init(_ event: FileEvent, _ file: PurgingFile) {
             self.init(event, objectKey: file.objectKey, multipartID: file.s3UploadID, uploadID: nil)
         }
@@ -55,7 +58,11 @@ extension RemovalSaga {
         func stalled(_ reason: String, _ attemptCount: Int, at instant: Timestamp) -> FileEvent {
             answer(
                 .removalStalled(
-                    StalledRemoval(objectKey: objectKey, reason: reason, attempts: Int64(attemptCount))
+                    StalledRemoval(
+                        objectKey: objectKey,
+                        reason: shortened(reason),
+                        attempts: Int64(attemptCount)
+                    )
                 ),
                 at: instant
             )
@@ -72,4 +79,14 @@ extension RemovalSaga {
             )
         }
     }
+}
+
+/// A store's message may be of any length and hold anything; the event's field may not.
+private func shortened(_ reason: String) -> String {
+    var text = ""
+    for scalar in reason.unicodeScalars where scalar != "\0" {
+        guard text.utf8.count + 4 <= EventLimits.reasonBytes else { break }
+        text.unicodeScalars.append(scalar)
+    }
+    return text
 }

@@ -1,4 +1,3 @@
-import Determinism
 import EventBinding
 import EventContracts
 import FaultPoints
@@ -6,8 +5,6 @@ import ObjectStore
 import PostgresClient
 import SagaEngine
 import TransactionalOutbox
-
-import struct FoundationEssentials.UUID
 
 /// The only code that deletes objects, and only those whose row was doomed before: its orders come from
 /// `file.purging` and `upload.discarded`, each written in the transaction of a compare-and-set to a final state.
@@ -22,12 +19,12 @@ struct RemovalSaga: Sendable {
     let pool: PostgresPool
     let remover: ObjectRemover
     let doorbell: Doorbell
-    let time: any TimeSource
+    let metrics: IndexerMetrics
     let faults: any Faults
     /// The longest time after which a write that was under way can still land.
     let late: Duration
     /// After so many failures in a row somebody is told.
-    let alarmAttemptCount = 8
+    static let alarmAttemptCount = 8
 
     func steps() throws(MalformedSaga) -> Saga<Order> {
         try Saga(
@@ -67,7 +64,10 @@ struct RemovalSaga: Sendable {
             let doorbell = self.doorbell
             tx.afterCommit { doorbell.ring() }
             let removal = try await RemovalStore.report(order.objectKey, in: tx)
-            try await Outbox.append(order.removed(removal.versionCount, at: removal.at), in: tx)
+            let answer = order.removed(removal.versionCount, at: removal.at)
+            try await Outbox.append(answer, in: tx)
+            let metrics = self.metrics
+            tx.afterCommit { metrics.count(answer.detail) }
             return try await handle.record(in: tx)
         }
         try faults.step(.afterRemovalReported)
@@ -76,29 +76,39 @@ struct RemovalSaga: Sendable {
 
     /// Removes every version and every open multipart upload of exactly this key, and proves that nothing is left.
     private func removeAll(_ order: Order, _ handle: StepHandle) async throws(StepFailure) {
-        guard ObjectKey(order.objectKey) != nil else { throw .definite("not a key of ours") }
-        let isServed = try await database { () throws(DatabaseError) in
-            try await DocumentStore.isServed(order.objectKey, after: order.version, on: pool)
-        }
-        if isServed { throw .definite("a newer version of the file is served from that key") }
         do {
+            try await refuseIfHeld(order)
             try faults.step(.beforeBytesDeleted)
-            let count = try await store { () throws(StoreFailure) in
+            let removed = try await store { () throws(StoreFailure) in
                 try await remover.remove(order.objectKey, multipartID: order.multipartID)
             }
             try faults.step(.afterBytesDeleted)
             try await database { () throws(DatabaseError) in
-                try await RemovalStore.recordAbsent(order, versionCount: count, on: pool)
+                try await RemovalStore.recordAbsent(order, removed, on: pool)
             }
         } catch {
-            if handle.attemptCount == alarmAttemptCount { await raiseAlarm(order, error, handle) }
+            if handle.attemptCount >= Self.alarmAttemptCount { await raiseAlarm(order, error, handle) }
             throw error
         }
     }
 
+    /// The order came from a row that was doomed; should this service know better, it touches nothing.
+    private func refuseIfHeld(_ order: Order) async throws(StepFailure) {
+        guard ObjectKey(order.objectKey)?.tenant == order.tenant else {
+            throw .definite("not a key of ours: \(order.objectKey)")
+        }
+        let isHeld = try await database { () throws(DatabaseError) in
+            try await DocumentStore.isHeld(order, on: pool)
+        }
+        if isHeld { throw .definite("another file rests on the bytes of \(order.objectKey)") }
+    }
+
+    /// Told once; when it cannot be told now, the next failure tries again.
     private func raiseAlarm(_ order: Order, _ failure: StepFailure, _ handle: StepHandle) async {
         _ = try? await pool.withTransaction { (tx: borrowing Transaction) async throws -> Void in
-            let at = try await tx.clock()
+            guard let at = try await RemovalStore.recordStalled(order, in: tx) else { return }
+            let doorbell = self.doorbell
+            tx.afterCommit { doorbell.ring() }
             try await Outbox.append(order.stalled("\(failure)", handle.attemptCount, at: at), in: tx)
         }
     }

@@ -21,10 +21,27 @@ struct FileEventHandler: EventHandler {
         let documents = events.compactMap { event in Document(event).map { (event, $0) } }
         let isNewer = try await DocumentStore.upsert(documents.map(\.1), in: tx)
         let news = zip(documents, isNewer).filter(\.1).map(\.0.0)
-        try await SagaStore.supersede(kind: IndexSaga.kind, try news.compactMap(indexing), in: tx)
+        try await SagaStore.supersede(kind: IndexSaga.kind, lastOfEach(try news.compactMap(indexing)), in: tx)
 
-        let discards = events.filter { $0.type == .uploadDiscarded }
-        try await SagaStore.supersede(kind: RemovalSaga.kind, try (news + discards).compactMap(removal), in: tx)
+        // Also of an event that came before: it is sent again when its answer got lost.
+        let removals = try events.compactMap(removal)
+        try await SagaStore.supersede(kind: RemovalSaga.kind, lastOfEach(removals), in: tx)
+    }
+
+    func isRepeatable(_ event: FileEvent) -> Bool {
+        switch event.type {
+        case .filePurging, .uploadDiscarded: true
+        case .fileStored, .fileDeleted, .fileRestored, .filePurged, .fileQuarantined, .fileIndexed,
+            .fileRejected,
+            .fileBytesRemoved, .fileRemovalStalled, .uploadBytesRemoved:
+            false
+        }
+    }
+
+    /// One statement may touch a row once, and the newest order is the one that counts.
+    private func lastOfEach(_ sagas: [NewSaga]) -> [NewSaga] {
+        var seen: Set<UUID> = []
+        return sagas.reversed().filter { seen.insert($0.subject).inserted }.reversed()
     }
 
     /// The newest version's saga wins: it supersedes one that runs for an older version of the same file.

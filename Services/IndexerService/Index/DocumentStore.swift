@@ -9,16 +9,19 @@ enum DocumentStore {
     private static let upsert: Statement = """
         INSERT INTO documents (file_id, version, tenant, owner, state, updated_at,
                                name, content_type, size, sha256, object_key, search)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, to_tsvector('simple', coalesce($12, '')))
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
+                setweight(to_tsvector('simple', normalize(coalesce($12, ''), NFC)), 'A'))
         ON CONFLICT (file_id) DO UPDATE SET
                version = EXCLUDED.version,
                state = EXCLUDED.state,
                updated_at = EXCLUDED.updated_at,
                name = CASE WHEN EXCLUDED.state <> 'PURGED' THEN coalesce(EXCLUDED.name, documents.name) END,
-               content_type = coalesce(EXCLUDED.content_type, documents.content_type),
-               size = coalesce(EXCLUDED.size, documents.size),
-               sha256 = coalesce(EXCLUDED.sha256, documents.sha256),
-               object_key = coalesce(EXCLUDED.object_key, documents.object_key),
+               content_type = CASE WHEN EXCLUDED.state <> 'PURGED'
+                   THEN coalesce(EXCLUDED.content_type, documents.content_type) END,
+               size = CASE WHEN EXCLUDED.state <> 'PURGED' THEN coalesce(EXCLUDED.size, documents.size) END,
+               sha256 = CASE WHEN EXCLUDED.state <> 'PURGED' THEN coalesce(EXCLUDED.sha256, documents.sha256) END,
+               object_key = CASE WHEN EXCLUDED.state <> 'PURGED'
+                   THEN coalesce(EXCLUDED.object_key, documents.object_key) END,
                index_state = CASE WHEN EXCLUDED.state = 'LIVE' THEN 'PENDING' ELSE documents.index_state END,
                excerpt = CASE WHEN EXCLUDED.state IN ('DELETED', 'QUARANTINED') THEN documents.excerpt END,
                search = CASE EXCLUDED.state WHEN 'LIVE' THEN EXCLUDED.search
@@ -28,8 +31,8 @@ enum DocumentStore {
     private static let index: Statement = """
         UPDATE documents
            SET index_state = 'INDEXED',
-               search = setweight(to_tsvector('simple', coalesce($3, '')), 'A')
-                        || setweight(to_tsvector('simple', $4), 'B'),
+               search = setweight(to_tsvector('simple', normalize($3, NFC)), 'A')
+                        || setweight(to_tsvector('simple', normalize($4, NFC)), 'B'),
                excerpt = $5
          WHERE file_id = $1 AND version = $2 AND state = 'LIVE'
         """
@@ -37,9 +40,14 @@ enum DocumentStore {
         UPDATE documents SET index_state = 'REJECTED'
          WHERE file_id = $1 AND version = $2 AND state = 'LIVE'
         """
-    private static let isServed: Statement = """
+    private static let isCurrent: Statement = """
+        SELECT 1 FROM documents WHERE file_id = $1 AND version = $2 AND state = 'LIVE'
+        """
+    /// Only the deleted file that a purge is about may still name the key.
+    private static let isHeld: Statement = """
         SELECT 1 FROM documents
-         WHERE object_key = $1 AND state IN ('LIVE', 'QUARANTINED') AND version > $2
+         WHERE object_key = $1 AND state IN ('LIVE', 'QUARANTINED', 'DELETED')
+           AND NOT ($4::boolean AND file_id = $2 AND state = 'DELETED' AND version <= $3)
         """
 
     /// Applies documents in the order given.
@@ -74,13 +82,20 @@ enum DocumentStore {
         try await tx.execute(reject, fileID, version) == 1
     }
 
-    /// Whether a file newer than `version` is served from that key: then its bytes must not go.
-    static func isServed(
-        _ objectKey: String,
-        after version: Int64,
+    /// Whether there is still something to index: a file that moved on meanwhile need not be read.
+    static func isCurrent(
+        _ fileID: UUID,
+        version: Int64,
         on pool: PostgresPool
     ) async throws(DatabaseError) -> Bool {
-        try await !pool.query(isServed, objectKey, version).isEmpty
+        try await !pool.query(isCurrent, fileID, version).isEmpty
+    }
+
+    /// Whether a file rests on the key's bytes, other than the deleted one whose purge `order` is: then they must not go.
+    static func isHeld(_ order: RemovalSaga.Order, on pool: PostgresPool) async throws(DatabaseError) -> Bool
+    {
+        let rows = try await pool.query(isHeld, order.objectKey, order.fileID, order.version, order.isPurge)
+        return !rows.isEmpty
     }
 
     private static func upsertion(_ document: Document) -> BoundStatement {

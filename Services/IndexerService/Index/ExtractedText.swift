@@ -40,7 +40,7 @@ extension TextKind {
     fileprivate func readableText(of text: String) -> String {
         switch self {
         case .html, .xml: MarkupText.text(of: text)
-        case .json: JSONText.text(of: text)
+        case .json: UnescapedJSON.text(of: text)
         // Their punctuation only separates words, which `Words` does for every kind.
         case .plain, .markdown, .csv, .source: text
         case .binary: ""

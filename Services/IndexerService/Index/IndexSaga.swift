@@ -19,6 +19,7 @@ struct IndexSaga: Sendable {
     let pool: PostgresPool
     let verifier: ObjectVerifier
     let doorbell: Doorbell
+    let metrics: IndexerMetrics
     let faults: any Faults
 
     /// Which version of which file.
@@ -42,12 +43,15 @@ struct IndexSaga: Sendable {
         try Saga(Self.kind, [Step("verify-and-index", .retriable, run: verifyAndIndex)])
     }
 
-    private func verifyAndIndex(_ order: Order, _ handle: StepHandle) async throws(StepFailure) -> StepReceipt {
+    private func verifyAndIndex(_ order: Order, _ handle: StepHandle) async throws(StepFailure) -> StepReceipt
+    {
         try faults.step(.beforeObjectVerified)
         let verdict: ObjectVerifier.Verdict
         do {
+            let isCurrent = try await DocumentStore.isCurrent(order.fileID, version: order.version, on: pool)
+            guard isCurrent else { return .unrecorded }
             verdict = try await verifier.verify(order.file)
-        } catch { throw .transient("object store: \(error)") }
+        } catch { throw .transient("\(error)") }
         try faults.step(.afterObjectVerified)
         try faults.step(.beforeIndexCommitted)
         let receipt = try await pool.withStepTransaction { tx in
@@ -55,6 +59,8 @@ struct IndexSaga: Sendable {
             tx.afterCommit { doorbell.ring() }
             if let detail = try await write(verdict, order, in: tx) {
                 try await Outbox.append(order.answer(detail, at: try await tx.clock()), in: tx)
+                let metrics = self.metrics
+                tx.afterCommit { metrics.count(detail) }
             }
             return try await handle.record(in: tx)
         }

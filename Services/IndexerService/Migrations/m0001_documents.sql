@@ -26,5 +26,6 @@ CREATE TABLE removals (
     upload_id        uuid,
     versions_removed bigint      NOT NULL DEFAULT 0,
     first_absent_at  timestamptz,
-    reported_at      timestamptz
+    reported_at      timestamptz,
+    stalled_at       timestamptz
 );

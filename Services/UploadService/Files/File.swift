@@ -36,19 +36,31 @@ enum IndexState: String, CaseIterable, Sendable {
 }
 
 extension File {
-    /// The event of this row's version: the same bytes however often it is made.
-    func event(_ detail: FileEvent.Detail) -> FileEvent {
+    /// The event that tells of this row's version: a function of the row alone, so that every copy of it has the same
+    /// bytes, however often and wherever it is made.
+    var stateEvent: FileEvent {
         FileEvent(
             fileID: id,
             version: version,
             tenant: tenant,
             owner: owner,
             occurredAt: updatedAt,
-            detail: detail
+            detail: stateDetail
         )
     }
 
-    var storedDetail: StoredFile {
+    private var stateDetail: FileEvent.Detail {
+        switch state {
+        case .available where version == 1: .stored(storedFile)
+        case .available: .restored(storedFile)
+        case .deleted: .deleted(DeletedFile(name: name, deleteAfter: deleteAfter ?? updatedAt))
+        case .purging: .purging(PurgingFile(objectKey: objectKey.text, s3UploadID: nil))
+        case .purged: .purged
+        case .quarantined: .quarantined(QuarantinedFile(name: name, reason: quarantineReason ?? ""))
+        }
+    }
+
+    private var storedFile: StoredFile {
         StoredFile(
             uploadID: uploadID,
             name: name,

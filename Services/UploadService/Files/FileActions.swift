@@ -2,6 +2,7 @@ import Determinism
 import EventBinding
 import EventContracts
 import FaultPoints
+import ObjectStore
 import PostgresClient
 import SagaEngine
 import TransactionalOutbox
@@ -12,11 +13,14 @@ import struct FoundationEssentials.UUID
 enum FileFailure: Error, Sendable {
     /// There is none, or it is not the caller's: the two cannot be told apart.
     case notFound
-    /// The file is in a state that does not allow the action.
-    case illegalState(FileState, action: String)
+    /// Its bytes are not what was acknowledged: they are neither served nor restored.
+    case quarantined
     /// Its bytes are gone or going.
-    case purged(FileState)
+    case purged
+    /// The owner has another visible file of that name.
     case nameTaken(String)
+    /// An `AVAILABLE` file whose bytes the store does not give.
+    case store(StoreFailure)
     /// Nothing was written.
     case database(DatabaseError)
     /// The commit's answer was lost. Both actions may be repeated safely.
@@ -39,34 +43,37 @@ struct FileActions: Sendable {
         return try await change(id, of: owner, .beforeDeleteMarked, .afterDeleteMarked) { file, tx in
             switch file.state {
             case .available, .quarantined:
-                guard let deleted = try await FileStore.delete(file, retention: retention, in: tx),
-                    let deleteAfter = deleted.deleteAfter
-                else { throw FileFailure.notFound }
-                let detail = DeletedFile(name: deleted.name, deleteAfter: deleteAfter)
-                try await Outbox.append(deleted.event(.deleted(detail)), in: tx)
-                try await SagaStore.insert(DeleteSaga.new(for: deleted), wakeAt: deleteAfter, in: tx)
+                guard let deleted = try await FileStore.delete(file, retention: retention, in: tx) else {
+                    throw FileFailure.notFound
+                }
+                try await Outbox.append(deleted.stateEvent, in: tx)
+                try await SagaStore.insert(DeleteSaga.new(for: deleted), wakeAt: deleted.deleteAfter, in: tx)
                 return deleted
             case .deleted where isImmediate:
-                try await FileStore.expireRetention(of: file, in: tx)
+                guard let ended = try await FileStore.endRetention(of: file, in: tx) else { return file }
+                try await Outbox.append(ended.stateEvent, in: tx)
                 try await SagaStore.wake(kind: DeleteSaga.kind, subject: file.id, in: tx)
-                return file
+                return ended
             case .deleted, .purging, .purged:
                 return file
             }
         }
     }
 
-    /// Takes a file out of the trash, as long as its bytes are untouched. Restoring it again changes nothing.
+    /// Takes a file out of the trash, as long as its bytes are untouched. Restoring it again changes nothing. What was in
+    /// quarantine does not come back this way: only an operator releases it.
     func restore(_ id: UUID, of owner: Owner) async throws(FileFailure) -> File {
         try await change(id, of: owner, nil, nil) { file, tx in
             switch file.state {
-            case .available, .quarantined: return file
-            case .purging, .purged: throw FileFailure.purged(file.state)
+            case .available: return file
+            case .quarantined: throw FileFailure.quarantined
+            case .purging, .purged: throw FileFailure.purged
+            case .deleted where file.quarantineReason != nil: throw FileFailure.quarantined
             case .deleted:
                 guard let restored = try await FileStore.restore(file, in: tx) else {
                     throw FileFailure.nameTaken(file.name)
                 }
-                try await Outbox.append(restored.event(.restored(restored.storedDetail)), in: tx)
+                try await Outbox.append(restored.stateEvent, in: tx)
                 try await SagaStore.remove(kind: DeleteSaga.kind, subject: file.id, in: tx)
                 return restored
             }

@@ -88,8 +88,18 @@ enum FileStore {
         RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
                   version, index_state, quarantine_reason, delete_after, created_at, updated_at
         """
-    private static let expireRetention: Statement = """
-        UPDATE files SET delete_after = clock_timestamp() WHERE id = $1 AND state = 'DELETED'
+    private static let endRetention: Statement = """
+        UPDATE files
+           SET version = version + 1, delete_after = clock_timestamp(),
+               updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
+         WHERE id = $1 AND state = 'DELETED' AND delete_after > clock_timestamp()
+        RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
+                  version, index_state, quarantine_reason, delete_after, created_at, updated_at
+        """
+    private static let page: Statement = """
+        SELECT id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
+               version, index_state, quarantine_reason, delete_after, created_at, updated_at
+          FROM files WHERE $1::uuid IS NULL OR id > $1 ORDER BY id LIMIT $2 FOR UPDATE
         """
 
     /// - Returns: nil when the owner already has a visible file of that name.
@@ -175,12 +185,21 @@ enum FileStore {
         }
     }
 
-    /// Ends the time in which a deleted file can be restored.
-    static func expireRetention(
+    /// Ends the time in which a deleted file can be restored; nil when it is over already.
+    static func endRetention(
         of file: File,
         in tx: borrowing Transaction
-    ) async throws(DatabaseError) {
-        try await tx.execute(expireRetention, file.id)
+    ) async throws(DatabaseError) -> File? {
+        try await tx.query(endRetention, file.id).first.map(Self.file)
+    }
+
+    /// Files of all owners in the order of their ids, locked until `tx` ends.
+    static func page(
+        after id: UUID?,
+        limit: Int,
+        in tx: borrowing Transaction
+    ) async throws(DatabaseError) -> [File] {
+        try await tx.query(page, id, limit).map(file)
     }
 
     /// Takes a file whose bytes are not what was acknowledged out of service; nil when it has moved on.

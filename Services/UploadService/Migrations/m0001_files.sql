@@ -4,7 +4,8 @@ CREATE TABLE uploads (
     file_id         uuid        NOT NULL UNIQUE,
     tenant          text        NOT NULL,
     owner           text        NOT NULL,
-    name            text        NOT NULL,
+    -- In normalization form C, which can be three times as long as what the user sent.
+    name            text        NOT NULL CONSTRAINT uploads_name_limit CHECK (octet_length(name) <= 1024),
     content_type    text        NOT NULL,
     declared_size   bigint      CHECK (declared_size >= 0),
     declared_sha256 bytea       CHECK (octet_length(declared_sha256) = 32),

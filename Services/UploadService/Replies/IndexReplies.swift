@@ -33,7 +33,7 @@ struct IndexReplies: EventHandler {
         case .bytesRemoved:
             try faults.reach(.beforePurgeConfirmed)
             if let file = try await FileStore.finishPurge(event.fileID, in: tx) {
-                try await Outbox.append(file.event(.purged), in: tx)
+                try await Outbox.append(file.stateEvent, in: tx)
                 try await SagaStore.remove(kind: DeleteSaga.kind, subject: file.id, in: tx)
             }
             try faults.reach(.afterPurgeConfirmed)
@@ -58,7 +58,6 @@ struct IndexReplies: EventHandler {
             in: tx
         )
         guard let file else { return }
-        let detail = QuarantinedFile(name: file.name, reason: reason)
-        try await Outbox.append(file.event(.quarantined(detail)), in: tx)
+        try await Outbox.append(file.stateEvent, in: tx)
     }
 }

@@ -48,7 +48,7 @@ struct DeleteSaga: Sendable {
             guard let file = try await FileStore.startPurge(fileID, in: tx) else {
                 throw try await reasonNotToPurge(fileID, in: tx)
             }
-            try await Outbox.append(file.purging, in: tx)
+            try await Outbox.append(file.stateEvent, in: tx)
             return try await handle.record(in: tx)
         }
         try faults.step(.afterPurgePivot)
@@ -64,7 +64,7 @@ struct DeleteSaga: Sendable {
         }
     }
 
-    /// The answer to `file.purging` ends the saga (`IndexReplies`). This only asks again when none comes.
+    /// The answer to `file.stateEvent` ends the saga (`IndexReplies`). This only asks again when none comes.
     private func awaitRemoval(_ fileID: UUID, _ handle: StepHandle) async throws(StepFailure) -> StepReceipt {
         let isPurged: Bool
         do {
@@ -75,7 +75,7 @@ struct DeleteSaga: Sendable {
                     return true
                 }
                 if time.now.duration(since: file.updatedAt) >= removalPatience {
-                    try await Outbox.append(file.purging, in: tx)
+                    try await Outbox.append(file.stateEvent, in: tx)
                 }
                 return false
             }
@@ -83,8 +83,4 @@ struct DeleteSaga: Sendable {
         if isPurged { return .unrecorded }
         throw .waiting(removalPatience)
     }
-}
-
-extension File {
-    var purging: FileEvent { event(.purging(PurgingFile(objectKey: objectKey.text, s3UploadID: nil))) }
 }

@@ -4,15 +4,21 @@ import EventContracts
 import Synchronization
 
 import struct FoundationEssentials.Data
-import struct FoundationEssentials.UUID
 import class FoundationEssentials.JSONDecoder
 import class FoundationEssentials.JSONEncoder
+import struct FoundationEssentials.UUID
+
+/// An upload whose bytes this process receives.
+struct ArrivingUpload: Sendable {
+    let upload: Upload
+    let source: UploadSource
+}
 
 /// What the steps of one upload share while a process drives them.
 final class UploadContext: Sendable {
-    let upload: Upload
+    let stored: StoredUpload
     /// Nil in a process that did not receive the request: there are no bytes to send.
-    let source: UploadSource?
+    let arriving: ArrivingUpload?
     private let progress = Mutex(Progress())
 
     struct Progress {
@@ -21,9 +27,16 @@ final class UploadContext: Sendable {
         var failure: UploadFailure?
     }
 
-    init(_ upload: Upload, source: UploadSource?) {
-        self.upload = upload
-        self.source = source
+    /// In the process that receives the bytes.
+    init(_ arriving: ArrivingUpload) {
+        stored = StoredUpload(arriving.upload)
+        self.arriving = arriving
+    }
+
+    /// In a process that takes over.
+    init(takenOver stored: StoredUpload) {
+        self.stored = stored
+        arriving = nil
     }
 
     /// In the store, verified against what the client declared.

@@ -61,7 +61,7 @@ struct UploadPivot: Sendable {
                     in: tx
                 )
             else { throw UploadFailure.nameTaken(name: completed.name, existing: nil) }
-            try await Outbox.append(file.event(.stored(file.storedDetail)), in: tx)
+            try await Outbox.append(file.stateEvent, in: tx)
             _ = try await handle.record(in: tx)
             return file
         }

@@ -35,7 +35,7 @@ struct UploadSaga: Sendable {
     /// Reserves the row and its key.
     ///
     /// - Returns: the claim under which the caller drives the saga.
-    /// - Throws: `UploadFailure.database`: nothing was written, or a row that will be discarded.
+    /// - Throws: `.nameTooLong`: nothing was written. `.database`: nothing was written, or a row that will be discarded.
     func begin(_ upload: Upload, lease: Duration) async throws(UploadFailure) -> SagaClaim {
         do {
             let saga = NewSaga(
@@ -53,15 +53,18 @@ struct UploadSaga: Sendable {
             try faults.reach(.afterUploadReserved)
             return SagaClaim(of: saga, log: log)
         } catch let failure as TransactionError<any Error> {
+            if let reason = failure.databaseError, reason.isViolation(of: UploadStore.nameLimit) {
+                throw .nameTooLong
+            }
             throw UploadFailure(failure)
         } catch { throw .lost }
     }
 
     private func putObject(_ context: UploadContext, _: StepHandle) async throws(StepFailure) -> StepReceipt {
-        guard let source = context.source else { throw .definite(DoomedUpload.processGone.reason) }
+        guard let arriving = context.arriving else { throw .definite(DoomedUpload.processGone.reason) }
         try faults.step(.beforeObjectPut)
         do {
-            context.record(try await transfer.send(source, of: context.upload))
+            context.record(try await transfer.send(arriving.source, of: arriving.upload))
         } catch {
             context.record(error)
             throw .definite("\(error)")
@@ -74,10 +77,12 @@ struct UploadSaga: Sendable {
         _ context: UploadContext,
         _ handle: StepHandle
     ) async throws(StepFailure) -> StepReceipt {
-        guard let object = context.object else { throw .definite(DoomedUpload.processGone.reason) }
+        guard let arriving = context.arriving, let object = context.object else {
+            throw .definite(DoomedUpload.processGone.reason)
+        }
         try faults.step(.beforeUploadCommitted)
         do {
-            context.record(try await pivot.commit(context.upload, object, handle))
+            context.record(try await pivot.commit(arriving.upload, object, handle))
         } catch {
             context.record(error)
             throw error.atPivot
@@ -96,8 +101,8 @@ struct UploadSaga: Sendable {
         let receipt = try await pool.withStepTransaction { tx in
             let doorbell = self.doorbell
             tx.afterCommit { doorbell.ring() }
-            if let doomed = try await UploadStore.doom(context.upload.id, doom, in: tx) {
-                try await Outbox.append(context.upload.discarded(doomed, doom.reason), in: tx)
+            if let doomed = try await UploadStore.doom(context.stored.uploadID, doom, in: tx) {
+                try await Outbox.append(context.stored.discarded(doomed, doom.reason), in: tx)
             }
             return try await handle.record(in: tx)
         }
@@ -106,7 +111,7 @@ struct UploadSaga: Sendable {
     }
 }
 
-extension Upload {
+extension StoredUpload {
     fileprivate func discarded(_ doomed: UploadStore.Doomed, _ reason: String) -> FileEvent {
         FileEvent(
             fileID: fileID,
@@ -116,8 +121,8 @@ extension Upload {
             occurredAt: doomed.at,
             detail: .uploadDiscarded(
                 DiscardedUpload(
-                    uploadID: id,
-                    objectKey: objectKey.text,
+                    uploadID: uploadID,
+                    objectKey: objectKey,
                     s3UploadID: doomed.multipartID,
                     reason: reason
                 )

@@ -38,14 +38,16 @@ struct ReceiveFile: Sendable {
     /// Stores the file. Returns only when it is committed, so that a success is never untrue later.
     func receive(_ file: IncomingFile, of owner: Owner) async throws(UploadFailure) -> File {
         try await check(file, of: owner)
-        let context = UploadContext(try newUpload(file, of: owner), source: file.source)
-        let claim = try await saga.begin(context.upload, lease: heartbeat.lease)
+        let arriving = ArrivingUpload(upload: try newUpload(file, of: owner), source: file.source)
+        let context = UploadContext(arriving)
+        let claim = try await saga.begin(arriving.upload, lease: heartbeat.lease)
         _ = await heartbeat.whileRenewing(claim) { await runner.drive(claim, context) }
         if let stored = context.file { return stored }
         throw await named(context.failure ?? .lost, of: owner)
     }
 
-    private func newUpload(_ file: IncomingFile, of owner: Owner) throws(UploadFailure) -> Upload {
+    /// A new attempt: its ids and the key that is never used again.
+    func newUpload(_ file: IncomingFile, of owner: Owner) throws(UploadFailure) -> Upload {
         let now = time.now
         let objectID = UUID.version7(at: now, from: random)
         guard let key = ObjectKey(tenant: owner.tenant, id: objectID, attempt: 1, createdAt: now) else {

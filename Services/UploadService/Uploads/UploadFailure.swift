@@ -1,3 +1,4 @@
+import EventContracts
 import ObjectStore
 import PostgresClient
 import SagaEngine
@@ -8,6 +9,8 @@ import struct FoundationEssentials.UUID
 enum UploadFailure: Error, Sendable {
     /// The owner has a visible file of that name. Nothing of the new one is kept.
     case nameTaken(name: String, existing: UUID?)
+    /// In normalization form C the name has more than 1 024 bytes. Nothing is kept.
+    case nameTooLong
     case tooLarge(limit: Int64)
     case digestMismatch(declared: String, actual: String)
     /// The body ended before, or went on after, the declared size.
@@ -29,8 +32,9 @@ extension UploadFailure {
         switch failure {
         case .rolledBack(let reason as UploadFailure): self = reason
         case .rolledBack(let reason as DatabaseError): self = .database(reason)
-        case .rolledBack(let reason as StepFailure):
-            self = reason == .lost ? .lost : .database(.unexpectedResult("\(reason)"))
+        case .rolledBack(StepFailure.lost): self = .lost
+        // A step's record fails in this way only when the database did not answer.
+        case .rolledBack(StepFailure.transient(let reason)): self = .database(.connectionLost(reason))
         case .rolledBack(let reason): self = .database(.unexpectedResult("\(reason)"))
         case .notStarted(let reason), .commitOutcomeUnknown(let reason): self = .database(reason)
         case .commitRefused(let reason): self = .database(reason)
@@ -49,7 +53,8 @@ extension UploadFailure {
         case .lost: .lost
         // Whoever claims the saga next finds out what became of the commit.
         case .database, .outcomeUnknown: .transient("\(self)")
-        case .nameTaken, .tooLarge, .digestMismatch, .sizeMismatch, .bodyFailed, .store: .definite("\(self)")
+        case .nameTaken, .nameTooLong, .tooLarge, .digestMismatch, .sizeMismatch, .bodyFailed, .store:
+            .definite("\(self)")
         }
     }
 
@@ -57,8 +62,8 @@ extension UploadFailure {
     var doom: DoomedUpload {
         switch self {
         case .bodyFailed: DoomedUpload(state: .aborted, reason: "the client stopped sending")
-        case .nameTaken(let name, _):
-            DoomedUpload(state: .failed, reason: "a file of that name was stored meanwhile: \(name)")
+        case .nameTaken: DoomedUpload(state: .failed, reason: "a file of that name was stored meanwhile")
+        case .nameTooLong: DoomedUpload(state: .failed, reason: "the name is too long")
         case .tooLarge(let limit): DoomedUpload(state: .failed, reason: "larger than \(limit) bytes")
         case .digestMismatch: DoomedUpload(state: .failed, reason: "the SHA-256 is not the declared one")
         case .sizeMismatch: DoomedUpload(state: .failed, reason: "the size is not the declared one")
@@ -71,7 +76,21 @@ extension UploadFailure {
 /// The final state of an upload that did not become a file, and why.
 struct DoomedUpload: Sendable {
     let state: UploadState
+    /// At most `EventLimits.reasonBytes` long and free of control characters: an event that cannot be written would keep
+    /// the upload from ever being discarded.
     let reason: String
+
+    init(state: UploadState, reason: String) {
+        self.state = state
+        var text = String.UnicodeScalarView()
+        var byteCount = 0
+        for scalar in reason.unicodeScalars {
+            byteCount += UTF8.width(scalar)
+            if byteCount > EventLimits.reasonBytes { break }
+            text.append(scalar.properties.generalCategory == .control ? " " : scalar)
+        }
+        self.reason = String(text)
+    }
 
     static let processGone = DoomedUpload(
         state: .failed,

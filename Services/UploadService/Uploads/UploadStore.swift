@@ -7,6 +7,9 @@ import struct FoundationEssentials.UUID
 
 /// Every statement that touches `uploads`.
 enum UploadStore {
+    /// The constraint that holds names to their limit; only the database knows how long one is once normalized.
+    static let nameLimit = "uploads_name_limit"
+
     private static let reserve: Statement = """
         INSERT INTO uploads (id, file_id, tenant, owner, name, content_type, declared_size, declared_sha256,
                              object_key, state, expires_at)

@@ -39,7 +39,12 @@ public struct PartitionProgress: Equatable, Sendable {
 
     /// Records the application has not finished; nil before the first fetch.
     public var lag: Int64? {
-        guard let high, let reached = stored ?? position else { return nil }
+        guard let high, var reached = stored ?? position else { return nil }
+        // A logical offset such as "the beginning": nothing was read yet, so everything there is remains.
+        if reached < 0 {
+            guard let low else { return nil }
+            reached = low
+        }
         let (difference, overflow) = high.subtractingReportingOverflow(reached)
         return overflow ? nil : max(0, difference)
     }

@@ -28,7 +28,9 @@ struct StreamUpload<Store: ObjectStore>: Sendable {
         return try result.get()
     }
 
-    private func send(_ parts: Handoff<PartCollector.Part>) async -> Result<UploadedObject, StreamUploadFailure> {
+    private func send(_ parts: Handoff<PartCollector.Part>) async -> Result<
+        UploadedObject, StreamUploadFailure
+    > {
         do {
             let first = try await next(parts)
             guard !first.isLast else { return .success(try await sendWhole(first.bytes)) }
@@ -106,7 +108,8 @@ struct StreamUpload<Store: ObjectStore>: Sendable {
             case .refused, .preconditionFailed, .unavailable:
                 return .failure(await abandoned(error, uploadID))
             // The object may be there: whoever knows the key looks. An abort could only destroy the evidence.
-            default: return .failure(StreamUploadFailure(failure: error, uploadID: uploadID, wasAborted: false))
+            default:
+                return .failure(StreamUploadFailure(failure: error, uploadID: uploadID, wasAborted: false))
             }
         }
     }

@@ -25,6 +25,9 @@ public struct SettingsReader: Sendable {
     /// Names that other programs of the same deployment read, so that they are not reported here.
     public mutating func ignore(_ names: String...) { knownNames.formUnion(names) }
 
+    /// Stops reporting unknown names: for a command that reads only some of its program's settings.
+    public mutating func ignoreOthers() { knownNames.formUnion(environment.keys) }
+
     /// The value, or nil when it is not set.
     public mutating func optionalText(_ name: String) -> String? {
         knownNames.insert(name)

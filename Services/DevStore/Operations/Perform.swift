@@ -1,0 +1,51 @@
+import HummingbirdCore
+
+extension Operations {
+    /// Carries out a request whose caller is known and allowed to make it.
+    func perform(_ call: Call, _ writer: borrowing ResponseWriter) async throws(S3Error) -> Answer {
+        switch call.operation {
+        case .listBuckets: listBuckets()
+        case .createBucket: try await createBucket(call, writer)
+        case .headBucket: try headBucket(call)
+        case .deleteBucket: try deleteBucket(call)
+        case .getBucketLocation: try bucketLocation(call)
+        case .listObjects: try listObjects(call)
+        case .listObjectsV2: try listObjectsV2(call)
+        case .listObjectVersions: try listObjectVersions(call)
+        case .listMultipartUploads: try listMultipartUploads(call)
+        case .deleteObjects: try await deleteObjects(call, writer)
+        case .postForm: try await postForm(call, writer)
+        case .getVersioning: try getVersioning(call)
+        case .putVersioning: try await putVersioning(call, writer)
+        case .getCORS: try getCORS(call)
+        case .putCORS: try await putCORS(call, writer)
+        case .deleteCORS: try deleteCORS(call)
+        case .getLifecycle: try getLifecycle(call)
+        case .putLifecycle: try await putLifecycle(call, writer)
+        case .deleteLifecycle: try deleteLifecycle(call)
+        case .getPolicy: try getPolicy(call)
+        case .putPolicy: try await putPolicy(call, writer)
+        case .deletePolicy: try deletePolicy(call)
+        case .getObjectLock: try getObjectLock(call)
+        case .putObject: try await putObject(call, writer)
+        case .getObject, .headObject: try getObject(call)
+        case .deleteObject: try deleteObject(call)
+        case .copyObject: try copyObject(call)
+        case .getObjectAttributes: try getObjectAttributes(call)
+        case .getTagging: try getTagging(call)
+        case .putTagging: try await putTagging(call, writer)
+        case .deleteTagging: try deleteTagging(call)
+        case .getRetention: try getRetention(call)
+        case .putRetention: try await putRetention(call, writer)
+        case .getLegalHold: try getLegalHold(call)
+        case .putLegalHold: try await putLegalHold(call, writer)
+        case .createMultipartUpload: try createMultipartUpload(call)
+        case .uploadPart: try await uploadPart(call, writer)
+        case .uploadPartCopy: try uploadPartCopy(call)
+        case .listParts: try listParts(call)
+        case .completeMultipartUpload: try await completeMultipartUpload(call, writer)
+        case .abortMultipartUpload: try abortMultipartUpload(call)
+        case .preflight: try preflight(call.request)
+        }
+    }
+}

@@ -1,0 +1,22 @@
+import AccessTokens
+import IdempotentInbox
+import Leases
+import PostgresClient
+import SagaEngine
+import TransactionalOutbox
+
+/// The indexer's database, as a list. Applied entries never change; a correction is a new entry.
+enum IndexerSchema {
+    static let migrations = [
+        Migration(number: 1, name: "access_tokens", sql: TokenStore.schema),
+        Migration(number: 2, name: "outbox", sql: OutboxSchema.version1),
+        Migration(number: 3, name: "inbox", sql: InboxSchema.version1),
+        Migration(number: 4, name: "sagas", sql: SagaSchema.version1),
+        Migration(number: 5, name: "leases", sql: LeaseStore.schema),
+        Migration(
+            number: 6,
+            name: "documents",
+            sql: String(decoding: PackageResources.m0001_documents_sql, as: UTF8.self)
+        ),
+    ]
+}

@@ -1,0 +1,63 @@
+import AccessTokens
+import Determinism
+import FaultPoints
+import Glibc
+import HTTPServing
+import IdempotentConsumer
+import ObjectStore
+import PostgresClient
+import SagaEngine
+import ServiceBootstrap
+import ServiceSettings
+import TransactionalOutbox
+
+/// Makes files findable and removes the bytes of those that are gone. START HERE: configuration, wiring, services in
+/// start order.
+///
+///     waybill.files.v1 ──► Consumer ──► documents + sagas ──► Index    (verify, extract, file.indexed)
+///                                                        └──► Cleanup  (remove, prove, file.bytes_removed)
+///     HTTP ──► Search ──► documents
+@main
+struct IndexerService {
+    static func main() async {
+        let commands = migrationCommands(IndexerSchema.migrations, application: IndexerConfig.application)
+        let exit = await runProgram("IndexerService", commands: commands + [.resetOffsets]) { frame in
+            let config = try IndexerConfig(frame.environment)
+            let (time, random) = (frame.time, frame.random)
+            let logger = frame.makeLogger
+            let pool = PostgresPool(config.database, time: time, random: random, logger: logger("database"))
+            try await requireMigrated(
+                IndexerSchema.migrations,
+                on: pool,
+                mayMigrate: config.mayMigrate,
+                program: "IndexerService"
+            )
+            let store = try S3Store(config.store, time: time, random: random, logger: logger("store"))
+            let doorbell = Doorbell(pool: pool, time: time)
+            let metrics = IndexerMetrics(frame.metrics)
+            let worker = SagaWorker(
+                try sagaKinds(config, pool, store, doorbell, metrics, frame),
+                lease: config.sagaLease,
+                concurrencyLimit: config.indexConcurrency,
+                pool: pool,
+                time: time,
+                random: random,
+                faults: config.faults,
+                logger: logger("sagas")
+            )
+            let consumer = fileEvents(config, pool, frame)
+            metrics.add(consumer.figures, pool)
+            addChecks(to: frame.health, pool, store, consumer.figures)
+            let server = httpServer(config, pool, frame)
+            frame.health.markStarted()
+            return [
+                ProgramService(pool), ProgramService(StoreConnections(store: store)),
+                ProgramService(doorbell),
+                ProgramService(worker), ProgramService(consumer),
+                ProgramService(InboxJanitor(pool: pool, time: time, random: random, logger: logger("inbox"))),
+                ProgramService(frame.health), ProgramService(server),
+            ]
+        }
+        Glibc.exit(exit.rawValue)
+    }
+}

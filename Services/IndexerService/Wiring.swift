@@ -1,0 +1,121 @@
+import AccessTokens
+import Determinism
+import EventContracts
+import HTTPServing
+import Hummingbird
+import IdempotentConsumer
+import IdempotentInbox
+import KafkaClient
+import ObjectStore
+import PostgresClient
+import SagaEngine
+import ServiceBootstrap
+import ServiceLifecycle
+import ServiceSettings
+import TransactionalOutbox
+
+/// Index and Cleanup, as the saga worker sees them.
+func sagaKinds(
+    _ config: IndexerConfig,
+    _ pool: PostgresPool,
+    _ store: any ObjectStore,
+    _ doorbell: Doorbell,
+    _ metrics: IndexerMetrics,
+    _ frame: ProgramFrame
+) throws -> [SagaKind] {
+    let index = IndexSaga(
+        pool: pool,
+        verifier: ObjectVerifier(store: store),
+        doorbell: doorbell,
+        metrics: metrics,
+        faults: config.faults
+    )
+    let removal = RemovalSaga(
+        pool: pool,
+        remover: ObjectRemover(store: store),
+        doorbell: doorbell,
+        metrics: metrics,
+        faults: config.faults,
+        late: config.late
+    )
+    return [
+        SagaKind(
+            SagaRunner(try index.steps(), pool: pool, random: frame.random, faults: config.faults),
+            decode: IndexSaga.Order.init
+        ),
+        SagaKind(
+            SagaRunner(try removal.steps(), pool: pool, random: frame.random, faults: config.faults),
+            decode: RemovalSaga.Order.init
+        ),
+    ]
+}
+
+/// Reads what the upload service tells of files.
+func fileEvents(
+    _ config: IndexerConfig,
+    _ pool: PostgresPool,
+    _ frame: ProgramFrame
+) -> ConsumerLoop<FileEventHandler> {
+    ConsumerLoop(
+        consumer: FileEventHandler.consumer,
+        topics: [Topic.files.name],
+        settings: .consumer(
+            brokers: config.kafka["bootstrap.servers"] ?? "",
+            group: FileEventHandler.consumer,
+            extra: config.kafka
+        ),
+        handler: FileEventHandler(time: frame.time, random: frame.random),
+        pool: pool,
+        time: frame.time,
+        random: frame.random,
+        faults: config.faults,
+        logger: frame.makeLogger("consumer")
+    )
+}
+
+/// Ready means: questions can be answered and bytes be read. Kafka may be away for a while; then the index is late.
+func addChecks(
+    to health: HealthRegistry,
+    _ pool: PostgresPool,
+    _ store: any ObjectStore,
+    _ figures: ConsumerFigures
+) {
+    health.add("database") { try await pool.ping() }
+    health.add("store") { try await store.headBucket() }
+    health.add("consumer", required: false) {
+        let figures = figures.snapshot
+        if let reason = figures.lastFailure { throw ConsumerTrouble(description: reason) }
+        if figures.stoppedPartitionCount > 0 { throw ConsumerTrouble(description: "partitions stand still") }
+    }
+}
+
+struct ConsumerTrouble: Error, CustomStringConvertible { let description: String }
+
+/// Search, and what machines and operators ask.
+func httpServer(_ config: IndexerConfig, _ pool: PostgresPool, _ frame: ProgramFrame) -> HTTPServer {
+    let operational = OperationalRoutes(health: frame.health, metrics: frame.metrics, time: frame.time)
+    let router = makeServiceRouter(time: frame.time) { router in
+        operational.add(to: router)
+        let guarded = router.group().add(middleware: BearerAuthentication(TokenStore(pool)))
+        SearchRoute(store: SearchStore(pool)).add(to: guarded)
+    }
+    return HTTPServer(
+        config.http,
+        router: router,
+        metrics: frame.metrics,
+        time: frame.time,
+        random: frame.random,
+        logger: frame.makeLogger("http")
+    )
+}
+
+/// Closes the store's connections after everything that uses them has ended.
+struct StoreConnections: Service {
+    let store: S3Store
+
+    func run() async throws {
+        // Cancelled instead of shut down: the way out is the same.
+        try? await gracefulShutdown()
+        await store.shutdown()
+    }
+}

@@ -1,0 +1,75 @@
+import HTTPServing
+import HTTPTypes
+import Hummingbird
+import Logging
+import ObjectStore
+import PostgresClient
+
+import struct FoundationEssentials.UUID
+
+/// The routes under `/api/v1/files`. Every one sees only what belongs to its caller.
+struct FileRoutes: Sendable {
+    static let path = "/api/v1/files"
+
+    let receive: ReceiveFile
+    let actions: FileActions
+    let pool: PostgresPool
+    let store: any ObjectStore
+    let figures: UploadFigures
+
+    func add(to routes: some RouterMethods<ServiceContext>) {
+        routes.post { try await upload($0, $1) }
+        routes.get { try await list($0, $1) }
+        routes.post("batch-delete") { try await deleteBatch($0, $1) }
+        routes.get("{id}") { try await facts($0, $1) }
+        routes.get("{id}/content") { try await content($0, $1) }
+        routes.delete("{id}") { try await delete($0, $1) }
+        routes.post("{id}/restore") { try await restore($0, $1) }
+    }
+
+    private func facts(_ request: Request, _ context: ServiceContext) async throws -> Response {
+        _ = try QueryItems(request.uri.query, known: [])
+        let file = try await visibleFile(context)
+        // The index state changes without a new version, so it is part of the tag.
+        let tag = EntityTag("\(file.version)-\(file.indexState.rawValue.lowercased())")
+        let conditions = Preconditions(request.headers)
+        switch conditions.verdict(current: tag, lastModified: nil, isRead: true) {
+        case .notModified: return Response(status: .notModified, headers: [.eTag: tag.text])
+        case .failed: throw RequestRefusal.preconditionFailed
+        case .proceed:
+            return try .json(
+                FileDocument(file),
+                fields: [.eTag: tag.text, .cacheControl: "private, no-cache"]
+            )
+        }
+    }
+
+    /// A file that is deleted is not there any more, for every reader.
+    func visibleFile(_ context: ServiceContext) async throws(FileFailure) -> File {
+        let (id, owner) = try target(context)
+        let found: File?
+        do { found = try await FileStore.find(id, of: owner, on: pool) } catch { throw .database(error) }
+        guard let found else { throw .notFound }
+        switch found.state {
+        case .available, .quarantined: return found
+        case .deleted, .purging, .purged: throw .notFound
+        }
+    }
+
+    /// The file a path names. What is no id cannot be told from an id that does not exist.
+    func target(_ context: ServiceContext) throws(FileFailure) -> (UUID, Owner) {
+        guard let caller = context.caller, let text = context.parameters.get("id"),
+            let id = UUID(uuidString: text)
+        else { throw .notFound }
+        return (id, Owner(caller))
+    }
+
+    /// Writes down what the answer does not tell: the cause behind a 5xx.
+    func log(_ failure: any Error, _ problem: Problem, _ action: String, _ context: ServiceContext) {
+        guard problem.status >= 500 else { return }
+        context.logger.warning(
+            "\(action) failed",
+            metadata: ["error_code": "\(problem.code)", "error": "\(failure)"]
+        )
+    }
+}

@@ -1,0 +1,128 @@
+import Determinism
+import EventContracts
+import Glibc
+import HTTPServing
+import IdempotentConsumer
+import KafkaClient
+import ObjectStore
+import PostgresClient
+import ServiceBootstrap
+import ServiceLifecycle
+import ServiceSettings
+
+/// Takes files in, gives them out, lets them go. START HERE: configuration, wiring, services in start order.
+@main
+struct UploadService {
+    static func main() async {
+        let commands =
+            migrationCommands(Schema.migrations, application: UploadConfig.application) + [.republish]
+        let exit = await runProgram("UploadService", commands: commands) { frame in
+            let config = try UploadConfig(frame.environment)
+            let (time, random, health) = (frame.time, frame.random, frame.health)
+            let pool = PostgresPool(
+                config.database,
+                time: time,
+                random: random,
+                logger: frame.makeLogger("database")
+            )
+            let schema = SchemaCheck(
+                pool: pool,
+                mayMigrate: config.mayMigrate,
+                health: health,
+                time: time,
+                logger: frame.logger
+            )
+            _ = try await schema.passes()
+            let store = try S3Store(
+                config.store,
+                time: time,
+                random: random,
+                logger: frame.makeLogger("store")
+            )
+            let wiring = try Wiring(Surroundings(config, pool, store, frame))
+            let replies = wiring.replies(config, frame)
+            wiring.addMetrics(replies.figures)
+            health.add("database") { try await pool.ping() }
+            health.add("object_store") { try await store.headBucket() }
+            health.add("kafka", required: false) { try replies.figures.check() }
+            let server = HTTPServer(
+                config.http,
+                router: wiring.makeRouter(),
+                metrics: frame.metrics,
+                time: time,
+                random: random,
+                logger: frame.makeLogger("http")
+            )
+            return [
+                ProgramService(pool),
+                ProgramService(StoreConnections(store: store)),
+                ProgramService(wiring.doorbell),
+                ProgramService(schema, mayFinish: true),
+                ProgramService(wiring.worker),
+                ProgramService(replies),
+                ProgramService(
+                    InboxJanitor(pool: pool, time: time, random: random, logger: frame.makeLogger("inbox"))
+                ),
+                ProgramService(health),
+                ProgramService(server),
+            ]
+        }
+        Glibc.exit(exit.rawValue)
+    }
+}
+
+/// Closes the store's connections when everything that uses them has stopped.
+private struct StoreConnections: Service {
+    let store: S3Store
+
+    func run() async throws {
+        // Throws when the task is cancelled instead of shut down: the way out is the same.
+        try? await gracefulShutdown()
+        await store.shutdown()
+    }
+}
+
+extension Surroundings {
+    fileprivate init(_ config: UploadConfig, _ pool: PostgresPool, _ store: S3Store, _ frame: ProgramFrame) {
+        self.init(
+            pool: pool,
+            store: store,
+            limits: config.limits,
+            faults: config.faults,
+            time: frame.time,
+            random: frame.random,
+            metrics: frame.metrics,
+            health: frame.health,
+            makeLogger: frame.makeLogger
+        )
+    }
+}
+
+extension Wiring {
+    /// What the indexer answers, read from Kafka.
+    fileprivate func replies(_ config: UploadConfig, _ frame: ProgramFrame) -> ConsumerLoop<IndexReplies> {
+        var extra = config.kafka
+        let brokers = extra.removeValue(forKey: "bootstrap.servers") ?? ""
+        return ConsumerLoop(
+            consumer: IndexReplies.consumer,
+            topics: [Topic.index.name],
+            settings: .consumer(brokers: brokers, group: IndexReplies.consumer, extra: extra),
+            handler: IndexReplies(doorbell: doorbell, faults: config.faults),
+            pool: surroundings.pool,
+            time: frame.time,
+            random: frame.random,
+            faults: config.faults,
+            logger: frame.makeLogger("replies")
+        )
+    }
+}
+
+private struct ConsumerTrouble: Error, CustomStringConvertible {
+    let description: String
+}
+
+extension ConsumerFigures {
+    fileprivate func check() throws {
+        if let failure = snapshot.lastFailure { throw ConsumerTrouble(description: failure) }
+    }
+}

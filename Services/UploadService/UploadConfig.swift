@@ -1,0 +1,77 @@
+import FaultPoints
+import HTTPServing
+import ObjectStore
+import PostgresClient
+import ServiceBootstrap
+import ServiceSettings
+
+/// What an operator sets. Read once; every problem is reported at once.
+struct UploadConfig: Sendable {
+    static let application = "waybill-upload-service"
+
+    let http: HTTPServerSettings
+    let database: PostgresSettings
+    let mayMigrate: Bool
+    let store: S3Settings
+    /// librdkafka's own names.
+    let kafka: [String: String]
+    let limits: UploadLimits
+    let faults: any Faults
+
+    init(_ environment: [String: String]) throws(ConfigurationError) {
+        var reader = SettingsReader(environment: environment)
+        let stall = reader.seconds("WAYBILL_STALL_SECONDS", default: 30, in: 1...3_600)
+        var http = reader.httpServer(defaultPort: 8080)
+        http.limits.bodyStallTimeout = stall
+        http.limits.writeStallTimeout = stall
+        self.http = http
+        database = reader.database(application: Self.application)
+        mayMigrate = reader.flag("WAYBILL_MIGRATE_ON_START", default: false)
+        var store = reader.objectStore()
+        store.timeouts.progress = stall
+        self.store = store
+        kafka = reader.kafka()
+        limits = UploadLimits(&reader)
+        faults = reader.faults()
+        try reader.finish()
+    }
+}
+
+/// The limits of the service's own work.
+struct UploadLimits: Sendable {
+    /// The largest file, in bytes.
+    var byteLimit: Int64 = 5 << 40
+    /// How long a deleted file can be restored.
+    var retention: Duration = .seconds(2_592_000)
+    /// After this long without a sign of life another process may take over an upload.
+    var sagaLease: Duration = .seconds(30)
+    /// The longest time a due saga waits for a worker that has nothing else to do.
+    var sagaPollInterval: Duration = .seconds(1)
+    /// How long an upload whose bytes are stored waits for a database that is away. Below the graceful limit of shutdown.
+    var commitPatience: Duration = .seconds(15)
+    /// After this long without an answer the removal of a purged file's bytes is asked for again.
+    var removalPatience: Duration = .seconds(300)
+
+    init() {}
+
+    fileprivate init(_ reader: inout SettingsReader) {
+        byteLimit = reader.bytes("WAYBILL_UPLOAD_BYTE_LIMIT", default: byteLimit, in: 0...(5 << 40))
+        retention = reader.seconds(
+            "WAYBILL_TRASH_RETENTION_SECONDS",
+            default: 2_592_000,
+            in: 0...3_155_760_000
+        )
+        sagaLease = reader.seconds("WAYBILL_SAGA_LEASE_SECONDS", default: 30, in: 3...3_600)
+    }
+}
+
+extension SettingsReader {
+    /// A setting whose name says that it is in whole seconds.
+    fileprivate mutating func seconds(
+        _ name: String,
+        default fallback: Int,
+        in range: ClosedRange<Int>
+    ) -> Duration {
+        .seconds(integer(name, default: fallback, in: range))
+    }
+}

@@ -1,0 +1,311 @@
+import AsyncHTTPClient
+import Determinism
+import EventContracts
+import FaultPoints
+import Foundation
+import IdempotentInbox
+import Logging
+import NIOCore
+import NIOHTTP1
+import PostgresClient
+import ServiceBootstrap
+import Synchronization
+import TestSupport
+import TransactionalOutbox
+
+@testable import IndexerService
+@testable import ObjectStore
+@testable import SagaEngine
+
+/// The indexer's parts over a real database and a real store, both of this test alone; the log is the test.
+final class IndexerWorld: Sendable {
+    static let late = Duration.milliseconds(200)
+
+    let pool: PostgresPool
+    let store: S3Store
+    let devStore: TestProgram
+    let late: Duration
+    let faults: any Faults
+    let time = SystemTime()
+    let random = SystemRandom()
+    private let nextOffset = Mutex<Int64>(0)
+
+    private init(
+        _ pool: PostgresPool,
+        _ store: S3Store,
+        _ devStore: TestProgram,
+        _ late: Duration,
+        _ faults: any Faults
+    ) {
+        self.pool = pool
+        self.store = store
+        self.devStore = devStore
+        self.late = late
+        self.faults = faults
+    }
+
+    static func with<Value: Sendable>(
+        late: Duration = IndexerWorld.late,
+        faults: any Faults = NoFaults(),
+        _ body: (IndexerWorld) async throws -> Value
+    ) async throws -> Value {
+        let folder = "\(NSTemporaryDirectory())/indexer-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let arguments = [
+            "--data", folder, "--bucket", "test", "--access-key", "key", "--secret-key", "secret-key",
+        ]
+        return try await TestProgram.with("DevStore", arguments) { devStore in
+            try await withDatabase { pool in
+                let store = try makeStore(devStore.address)
+                do {
+                    let value = try await body(IndexerWorld(pool, store, devStore, late, faults))
+                    await store.shutdown()
+                    return value
+                } catch {
+                    await store.shutdown()
+                    throw error
+                }
+            }
+        }
+    }
+
+    /// Only the tables.
+    static func withDatabase<Value: Sendable>(_ body: (PostgresPool) async throws -> Value) async throws
+        -> Value
+    {
+        try await TestDatabase.withSchema { pool in
+            try await Migrator.migrate(IndexerSchema.migrations, on: pool)
+            return try await body(pool)
+        }
+    }
+
+    static func makeStore(_ endpoint: String) throws -> S3Store {
+        var settings = S3Settings(
+            endpoint: endpoint,
+            bucket: "test",
+            credentials: S3Credentials(accessKeyID: "key", secretAccessKey: "secret-key")
+        )
+        settings.retries.attemptLimit = 1
+        return try S3Store(
+            settings,
+            time: SystemTime(),
+            random: SystemRandom(),
+            logger: Logger(label: "test")
+        )
+    }
+
+    // MARK: The log
+
+    /// Applies events as the consumer does, as one batch.
+    @discardableResult
+    func apply(_ events: FileEvent...) async throws -> BatchCounts { try await apply(events) }
+
+    @discardableResult
+    func apply(_ events: [FileEvent]) async throws -> BatchCounts {
+        try await Self.apply(
+            events,
+            from: nextOffset.withLock { offset in
+                defer { offset += Int64(events.count) }
+                return offset
+            },
+            on: pool
+        )
+    }
+
+    @discardableResult
+    static func apply(_ events: [FileEvent], from offset: Int64, on pool: PostgresPool) async throws
+        -> BatchCounts
+    {
+        let claim = try await InboxStore.claim(
+            consumer: FileEventHandler.consumer,
+            topic: Topic.files.name,
+            partition: 0,
+            on: pool
+        ).claim
+        var records: [InboundRecord] = []
+        for (index, event) in events.enumerated() { records.append(try record(event, offset + Int64(index))) }
+        return try await makeApplier(on: pool).apply(records, claim)
+    }
+
+    static func makeApplier(on pool: PostgresPool) -> BatchApplier<FileEventHandler> {
+        BatchApplier(
+            consumer: FileEventHandler.consumer,
+            handler: FileEventHandler(time: SystemTime(), random: SystemRandom()),
+            pool: pool
+        )
+    }
+
+    static func record(_ event: FileEvent, _ offset: Int64) throws -> InboundRecord {
+        let encoded = try event.encoded()
+        return InboundRecord(
+            topic: encoded.topic.name,
+            partition: 0,
+            offset: offset,
+            key: Array(encoded.key.utf8),
+            value: encoded.payload,
+            headers: encoded.headers
+        )
+    }
+
+    // MARK: The sagas
+
+    var index: IndexSaga {
+        IndexSaga(
+            pool: pool,
+            verifier: ObjectVerifier(store: store),
+            doorbell: Doorbell(pool: pool, time: time),
+            metrics: IndexerMetrics(MetricsRegistry()),
+            faults: faults
+        )
+    }
+
+    var removal: RemovalSaga {
+        RemovalSaga(
+            pool: pool,
+            remover: ObjectRemover(store: store),
+            doorbell: Doorbell(pool: pool, time: time),
+            metrics: IndexerMetrics(MetricsRegistry()),
+            faults: faults,
+            late: late
+        )
+    }
+
+    func claimDue(_ kind: String, limit: Int = 100) async throws -> [SagaClaim] {
+        try await SagaStore.claimDue(
+            kinds: [kind],
+            owner: "test",
+            leaseMilliseconds: 60_000,
+            limit: limit,
+            on: pool
+        )
+    }
+
+    func drive(_ claim: SagaClaim) async throws -> SagaEnd {
+        if claim.kind == IndexSaga.kind {
+            return await SagaRunner(try index.steps(), pool: pool, random: random).drive(
+                claim,
+                try IndexSaga.Order(claim)
+            )
+        }
+        return await SagaRunner(try removal.steps(), pool: pool, random: random).drive(
+            claim,
+            try RemovalSaga.Order(claim)
+        )
+    }
+
+    /// One look for sagas that are due, as a worker does it.
+    @discardableResult
+    func driveDue() async throws -> [SagaEnd] {
+        var ends: [SagaEnd] = []
+        for kind in [IndexSaga.kind, RemovalSaga.kind] {
+            for claim in try await claimDue(kind) { ends.append(try await drive(claim)) }
+        }
+        return ends
+    }
+
+    /// Drives sagas until none is left.
+    func settle(within limit: Duration = .seconds(20)) async throws {
+        try await eventually(within: limit, "no saga left") {
+            try await driveDue()
+            return try await sagaCount() == 0
+        }
+    }
+
+    func sagaCount() async throws -> Int64 {
+        try await pool.query(Statements.sagaCount).first?.int64(0) ?? -1
+    }
+
+    /// Makes postponed sagas due, so that a test need not wait for the backoff.
+    func hurry() async throws { _ = try await pool.execute(Statements.hurry) }
+
+    // MARK: The store
+
+    func put(_ key: String, _ text: String) async throws {
+        _ = try await store.put(key, body: .bytes(ByteBuffer(string: text)))
+    }
+
+    func enableVersioning() async throws {
+        var request = S3Request(.PUT, nil, effect: .idempotent)
+        request.query = [("versioning", "")]
+        request.payload = .bytes(
+            ByteBuffer(string: "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>")
+        )
+        _ = try await store.perform(request)
+    }
+
+    func isAbsent(_ key: String) async throws -> Bool { try await ObjectRemover(store: store).isAbsent(key) }
+
+    /// Adds a fault, as DevStore's `/_faults` takes it; nil clears all.
+    func inject(_ rules: String?) async throws {
+        var request = HTTPClientRequest(url: devStore.address + "/_faults")
+        request.method = rules == nil ? .DELETE : .POST
+        if let rules { request.body = .bytes(ByteBuffer(string: rules)) }
+        let answer = try await HTTPClient.shared.execute(request, timeout: .seconds(10))
+        guard answer.status == .noContent else { throw FaultRefused() }
+    }
+
+    // MARK: What became of it
+
+    func answers() async throws -> [FileEvent] { try await Self.answers(on: pool) }
+
+    /// What the outbox holds, oldest first.
+    static func answers(on pool: PostgresPool) async throws -> [FileEvent] {
+        try await pool.query(Statements.outbox).map { row in
+            let pairs = try row.textArray(1)
+            let headers = stride(from: 0, to: pairs.count, by: 2).map {
+                (pairs[$0], Array(pairs[$0 + 1].utf8))
+            }
+            let decoded = DecodedEvent(
+                key: Array(try row.text(0).utf8),
+                headers: headers,
+                payload: try row.bytes(2)
+            )
+            guard case .event(let event) = decoded else { throw UnexpectedEvent(decoded: decoded) }
+            return event
+        }
+    }
+
+    func document(_ fileID: UUID) async throws -> DocumentRow? {
+        try await DocumentRow.all(on: pool).first { $0.fileID == fileID }
+    }
+
+    private enum Statements {
+        static let sagaCount: Statement = "SELECT count(*) FROM sagas"
+        static let hurry: Statement = "UPDATE sagas SET wake_at = clock_timestamp()"
+        static let outbox: Statement = "SELECT key, headers, payload FROM outbox ORDER BY id"
+    }
+}
+
+struct FaultRefused: Error {}
+struct UnexpectedEvent: Error { let decoded: DecodedEvent }
+
+/// A row of `documents` as it is compared.
+struct DocumentRow: Equatable, Sendable {
+    let fileID: UUID
+    let version: Int64
+    let state: String
+    let indexState: String
+    let name: String?
+    let objectKey: String?
+    let rest: String
+
+    private static let all: Statement = """
+        SELECT file_id, version, state, index_state, name, object_key,
+               concat_ws('|', tenant, owner, content_type, size, sha256, search::text, excerpt, updated_at)
+          FROM documents ORDER BY file_id
+        """
+
+    static func all(on pool: PostgresPool) async throws -> [DocumentRow] {
+        try await pool.query(all).map { row in
+            DocumentRow(
+                fileID: try row.uuid(0),
+                version: try row.int64(1),
+                state: try row.text(2),
+                indexState: try row.text(3),
+                name: try row.optionalText(4),
+                objectKey: try row.optionalText(5),
+                rest: try row.text(6)
+            )
+        }
+    }
+}

@@ -1,0 +1,262 @@
+import AsyncHTTPClient
+import Determinism
+import Foundation
+import NIOCore
+import NIOHTTP1
+import PostgresClient
+import TestSupport
+import Testing
+
+@testable import UploadService
+
+@Suite("I2 what was answered with 2xx is there, whatever fails")
+struct UploadOutageTests {
+    /// Every way the store can fail a PUT, and what the client is told.
+    @Test(
+        arguments: [
+            (#""method":"PUT","action":"dropBefore","count":1"#, [201, 503]),
+            (#""method":"PUT","action":"dropAfter","count":1"#, [201, 503]),
+            (#""method":"PUT","action":"answer","status":503,"code":"SlowDown","count":1"#, [503]),
+            (#""method":"PUT","action":"answer","status":403,"code":"AccessDenied","count":1"#, [502]),
+            (#""method":"PUT","action":"errorInside","code":"InternalError","count":1"#, [503]),
+            (#""method":"PUT","action":"diskFull","count":1"#, [503, 507]),
+        ]
+    )
+    func theStoreFails(_ rule: String, _ statuses: [Int]) async throws {
+        try await ServiceUnderTest.run { service in
+            try await service.bucket.strike(rule)
+            let answer = try await service.upload("a", Array(repeating: 7, count: 200_000))
+            #expect(statuses.contains(answer.status), "\(answer.status) \(answer.text)")
+            if answer.status == 503 { #expect(answer.fields.first(name: "retry-after") != nil) }
+            try await service.ledger.settle()
+            try await service.ledger.expectBytes(in: service.store)
+            try await service.ledger.expectGoodKeysAndEvents()
+            let listed = try await service.send(.GET, "/api/v1/files").json["files"].items.count
+            #expect(listed == (answer.status == 201 ? 1 : 0))
+            #expect(try await service.upload("b").status == 201)
+        }
+    }
+
+    @Test func theAnswerToAPutIsLostButTheObjectIsThere() async throws {
+        try await ServiceUnderTest.run { service in
+            try await service.bucket.strike(#""method":"PUT","action":"dropAfter","count":1"#)
+            #expect(try await service.upload("a", Array(repeating: 7, count: 200_000)).status == 201)
+            try await service.ledger.settle()
+            try await service.ledger.expectBytes(in: service.store)
+        }
+    }
+
+    @Test func theAnswerToACompletionIsLostButTheObjectIsThere() async throws {
+        try await ServiceUnderTest.run { service in
+            try await service.bucket.strike(
+                #""method":"POST","query":"uploadId","action":"dropAfter","count":1"#
+            )
+            let answer = try await service.send(
+                .POST,
+                "/api/v1/files?name=parts",
+                body: .stream(Pattern(count: 9 << 20), length: .unknown)
+            )
+            #expect(answer.status == 201)
+            try await service.ledger.settle()
+            try await service.ledger.expectBytes(in: service.store)
+        }
+    }
+
+    @Test func aPartThatCannotBeStoredDiscardsTheUpload() async throws {
+        try await ServiceUnderTest.run { service in
+            try await service.bucket.strike(
+                #""method":"PUT","query":"partNumber","action":"answer","status":403,"code":"AccessDenied""#
+            )
+            let answer = try await service.send(
+                .POST,
+                "/api/v1/files?name=parts",
+                body: .stream(Pattern(count: 9 << 20), length: .unknown)
+            )
+            #expect(answer.status == 502)
+            try await service.ledger.settle()
+            let discarded = try await service.pool.query("SELECT convert_from(payload, 'UTF8') FROM outbox")
+            #expect(try discarded.first?.text(0).contains("s3_upload_id") == true)
+        }
+    }
+
+    @Test func aCommitWhoseAnswerIsLostIsLookedUp() async throws {
+        let cutter = try CommitCutter()
+        defer { cutter.stop() }
+        let conninfo = try cutter.start()
+        try await ServiceUnderTest.run {
+            $0.conninfo = conninfo
+            // Its own commits would meet the cut.
+            $0.hasWorker = false
+        } _: { service in
+            try await service.upload("warm")
+            // The reservation's commit comes first, so the body is held back until it is through.
+            let client = try service.connect()
+            try await client.send(service.head("cut", length: "content-length: 5") + "hel")
+            try await eventually { try await service.ledger.openUploadCount() == 1 }
+            cutter.arm()
+            try await client.send("lo")
+            let answer = try await client.receive(within: 20) { $0.contains("\"version\":1}") }
+            #expect(answer.text.hasPrefix("HTTP/1.1 201"), "\(answer.text)")
+            #expect(cutter.cuts == 1)
+            try await service.ledger.settle()
+            try await service.ledger.expectBytes(in: service.store)
+        }
+    }
+
+    @Test func aCommitThatBrokeIsMadeAgain() async throws {
+        try await ServiceUnderTest.run { service in
+            // The first commit of a file ends its own connection; what it wrote is gone.
+            try await service.pool.execute(
+                """
+                CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                  IF nextval('cut_turn') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF;
+                  RETURN NULL; END $$
+                """
+            )
+            try await service.pool.execute("CREATE SEQUENCE cut_turn")
+            try await service.pool.execute(
+                """
+                CREATE CONSTRAINT TRIGGER cut AFTER INSERT ON files DEFERRABLE INITIALLY DEFERRED
+                FOR EACH ROW EXECUTE FUNCTION cut()
+                """
+            )
+            #expect(try await service.upload("a").status == 201)
+            #expect(try await service.pool.query("SELECT last_value FROM cut_turn").first?.int(0) == 2)
+            try await service.ledger.settle()
+            try await service.ledger.expectBytes(in: service.store)
+            try await service.ledger.expectGoodKeysAndEvents()
+        }
+    }
+
+    @Test func connectionsThatDieUnderUploadsCostNoAcknowledgedFile() async throws {
+        try await ServiceUnderTest.run { service in
+            let application = service.pool.settings.applicationName
+            let stored = try await withThrowingTaskGroup(of: (String, Int).self) { group in
+                for number in 0..<60 {
+                    group.addTask {
+                        let bytes = Array(repeating: UInt8(number), count: 40_000)
+                        return ("f\(number)", try await service.upload("f\(number)", bytes).status)
+                    }
+                }
+                group.addTask {
+                    for _ in 0..<10 {
+                        _ = try? await service.pool.query(
+                            """
+                            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                             WHERE application_name = $1 AND pid <> pg_backend_pid()
+                            """,
+                            application
+                        )
+                    }
+                    return ("", 0)
+                }
+                return try await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+            }
+            #expect(stored.values.allSatisfy { [0, 201, 503].contains($0) }, "\(Set(stored.values))")
+            try await service.ledger.settle(within: .seconds(40))
+            try await service.ledger.expectBytes(in: service.store)
+            try await service.ledger.expectGoodKeysAndEvents()
+            let names = Set(
+                try await service.pool.query("SELECT name FROM files WHERE state = 'AVAILABLE'").map {
+                    try $0.text(0)
+                }
+            )
+            for (name, status) in stored where status == 201 { #expect(names.contains(name)) }
+        }
+    }
+}
+
+@Suite("I14 no event tells of what never happened")
+struct AbandonedUploadTests {
+    @Test func anUploadWhoseProcessDiedIsDiscardedByAnother() async throws {
+        try await ServiceUnderTest.run { service in
+            let upload = try service.wiring.receive.newUpload(Self.file(), of: Self.ann)
+            _ = try await service.wiring.receive.saga.begin(upload, lease: .milliseconds(200))
+            #expect(try await service.ledger.uploads() == ["gone PENDING"])
+            try await service.ledger.settle()
+            #expect(try await service.ledger.uploads() == ["gone FAILED"])
+            #expect(try await service.ledger.history(of: upload.fileID.text) == ["upload.discarded.1"])
+        }
+    }
+
+    @Test func aTransferThatLostItsSagaStopsAndStoresNothing() async throws {
+        try await ServiceUnderTest.run { service in
+            let client = try service.connect()
+            try await client.send(service.head("slow", length: "content-length: 5") + "hel")
+            try await eventually { try await service.ledger.openUploadCount() == 1 }
+            // Another process decides that this one is dead.
+            try await service.pool.execute("UPDATE sagas SET lease_until = '-infinity'")
+            try await eventually { try await service.ledger.uploads() == ["slow FAILED"] }
+            try await client.send("lo")
+            let answer = try await client.receive { $0.contains("\r\n\r\n") }
+            #expect(answer.text.hasPrefix("HTTP/1.1 503"), "\(answer.text)")
+            try await service.ledger.settle()
+        }
+    }
+
+    private static let ann = Owner(tenant: "acme", name: "ann")
+
+    private static func file() throws -> IncomingFile {
+        IncomingFile(
+            name: try FileName("gone"),
+            contentType: .octetStream,
+            declaredSHA256: nil,
+            source: UploadSource(length: 3, body: ErasedPattern(Pattern(count: 3)))
+        )
+    }
+}
+
+/// A pattern as a request body: its failures are of any kind.
+struct ErasedPattern: AsyncSequence, Sendable {
+    typealias Element = ByteBuffer
+    typealias Failure = any Error
+    let pattern: Pattern
+
+    init(_ pattern: Pattern) { self.pattern = pattern }
+
+    struct AsyncIterator: AsyncIteratorProtocol {
+        var base: Pattern.Iterator
+        mutating func next() async throws -> ByteBuffer? { try await base.next() }
+    }
+
+    func makeAsyncIterator() -> AsyncIterator { AsyncIterator(base: pattern.makeAsyncIterator()) }
+}
+
+@Suite("PostgreSQL away: 503, and ready again without a restart", .serialized)
+struct DatabaseOutageTests {
+    @Test func throughAStopAndAStart() async throws {
+        try await ThrowawayCluster.with { cluster in
+            let settings = cluster.settings
+            try await ServiceUnderTest.run {
+                $0.database = settings
+            } _: { service in
+                #expect(try await service.upload("before").status == 201)
+                try await eventually("ready") {
+                    try await service.send(.GET, "/readyz", as: nil).status == 200
+                }
+                try await cluster.stop("immediate")
+                for (method, path) in [
+                    ("POST", "?name=x"), ("GET", ""), ("DELETE", "/01900000-0000-7000-8000-000000000000"),
+                ] {
+                    let answer = try await service.send(
+                        .init(rawValue: method),
+                        "/api/v1/files\(path)",
+                        body: method == "POST" ? .bytes(ByteBuffer(string: "x")) : nil
+                    )
+                    #expect(answer.status == 503, "\(method)")
+                    #expect(answer.fields.first(name: "retry-after") != nil)
+                }
+                try await eventually("not ready") {
+                    try await service.send(.GET, "/readyz", as: nil).status == 503
+                }
+                #expect(try await service.send(.GET, "/livez", as: nil).status == 200)
+                try await cluster.start()
+                try await eventually(within: .seconds(30), "ready again") {
+                    try await service.send(.GET, "/readyz", as: nil).status == 200
+                }
+                #expect(try await service.upload("after").status == 201)
+                try await service.ledger.settle()
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+internal import Digests
+internal import Foundation
+internal import NIOCore
+internal import ObjectStore
+
+/// An object, its bytes read and hashed.
+public struct BucketObject: Equatable, Sendable {
+    public var key: String
+    public var size: Int64
+    public var sha256: String
+
+    public init(key: String, size: Int64, sha256: String) {
+        self.key = key
+        self.size = size
+        self.sha256 = sha256
+    }
+}
+
+/// A request DevStore noted.
+public struct StoreRequest: Equatable, Sendable, Codable {
+    public var method: String
+    public var key: String?
+    public var query: [String: String]
+    public var status: Int
+    public var fault: String?
+    public var applied: Bool
+
+    public init(_ method: String, _ key: String?, query: [String: String] = [:], fault: String? = nil) {
+        self.method = method
+        self.key = key
+        self.query = query
+        self.fault = fault
+        status = 200
+        applied = true
+    }
+}
+
+/// What is left of keys beside their objects.
+public struct BucketRemains: Equatable, Sendable {
+    /// Keys that have a version or a delete marker.
+    public var versions: Set<String> = []
+    public var openUploads: Set<String> = []
+    public init() {}
+}
+
+extension TestStack {
+    /// Every object, downloaded and hashed.
+    public func objects() async throws -> [BucketObject] {
+        try await withStore { store in
+            var found: [BucketObject] = []
+            for key in try await Self.keys(in: store) {
+                // Gone between the listing and now.
+                guard let download = try? await store.get(key) else { continue }
+                var hasher = SHA256Hasher()
+                var size: Int64 = 0
+                for try await piece in download.body {
+                    piece.withUnsafeReadableBytes { hasher.update($0) }
+                    size += Int64(piece.readableBytes)
+                }
+                found.append(BucketObject(key: key, size: size, sha256: hasher.finalize().hex))
+            }
+            return found
+        }
+    }
+
+    public func keys() async throws -> [String] {
+        try await withStore { try await Self.keys(in: $0) }
+    }
+
+    public func remains() async throws -> BucketRemains {
+        try await withStore { store in
+            var remains = BucketRemains()
+            var version: VersionPage.Marker?
+            repeat {
+                let page = try await store.listVersions(prefix: "", after: version, limit: 1_000)
+                remains.versions.formUnion(page.versions.map(\.key))
+                version = page.next
+            } while version != nil
+            var upload: UploadsPage.Marker?
+            repeat {
+                let page = try await store.listMultipartUploads(prefix: "", after: upload, limit: 1_000)
+                remains.openUploads.formUnion(page.uploads.map(\.key))
+                upload = page.next
+            } while upload != nil
+            return remains
+        }
+    }
+
+    private static func keys(in store: S3Store) async throws -> [String] {
+        var keys: [String] = []
+        var token: String?
+        repeat {
+            let page = try await store.list(
+                prefix: "",
+                startAfter: nil,
+                continuationToken: token,
+                limit: 1_000
+            )
+            keys += page.objects.map(\.key)
+            token = page.nextToken
+        } while token != nil
+        return keys
+    }
+
+    /// Every request the store has seen since it was started, the test's own reads too.
+    public func storeRequests() async throws -> [StoreRequest] {
+        let answer = try await send("GET", .devStore, "/_log")
+        return try JSONDecoder().decode([StoreRequest].self, from: Data(answer.body))
+    }
+
+    /// Adds rules to DevStore's fault injector.
+    ///
+    /// - Parameter rules: a JSON array; the fields are those of DevStore's `FaultRule`.
+    public func addFaults(_ rules: String) async throws {
+        let answer = try await send("POST", .devStore, "/_faults", body: Array(rules.utf8))
+        guard answer.status == 204 else { throw StackFailure("DevStore took no faults: \(answer.text)") }
+    }
+
+    /// - Returns: how many requests each rule struck.
+    public func clearFaults() async throws -> [Int] {
+        let answer = try await send("GET", .devStore, "/_faults")
+        let rules = try JSONSerialization.jsonObject(with: Data(answer.body)) as? [[String: Any]] ?? []
+        _ = try await send("DELETE", .devStore, "/_faults")
+        return rules.map { $0["hits"] as? Int ?? 0 }
+    }
+}

@@ -1,0 +1,38 @@
+import Foundation
+
+/// A command run to its end: curl, kcat, psql, or one of this package's programs that is to refuse to start.
+public struct TestCommand: Sendable {
+    public let exit: ProgramExit
+    /// Standard output and standard error, as they came.
+    public let output: String
+
+    public var isSuccess: Bool { exit == .exited(0) }
+
+    /// - Parameters:
+    ///   - path: absolute, or the name of one of this package's executables.
+    ///   - environment: added to the test's own environment.
+    /// - Throws: when it cannot be started or does not end within `limit`; it is killed then.
+    public static func run(
+        _ path: String,
+        _ arguments: [String] = [],
+        environment: [String: String] = [:],
+        within limit: Duration = .seconds(60)
+    ) async throws -> TestCommand {
+        let name = path.split(separator: "/").last.map(String.init) ?? path
+        let process = try await ChildProcess.spawn(
+            path.hasPrefix("/") ? path : BuildFolder.executable(path),
+            arguments,
+            environment: ProcessInfo.processInfo.environment.merging(environment) { _, new in new },
+            outputPath: BuildFolder.outputPath(for: name)
+        )
+        do {
+            let exit = try await process.exit(within: limit)
+            let bytes = FileManager.default.contents(atPath: process.outputPath) ?? Data()
+            return TestCommand(exit: exit, output: String(decoding: bytes, as: UTF8.self))
+        } catch {
+            process.signal(SIGKILL)
+            _ = try? await process.exit(within: .seconds(10))
+            throw error
+        }
+    }
+}
