@@ -1,18 +1,17 @@
-import Determinism
-import Foundation
-import PostgresClient
-import ServiceBootstrap
-import Synchronization
-import TestSupport
-import TransactionalOutbox
+internal import Determinism
+public import PostgresClient
+public import ServiceBootstrap
+public import TransactionalOutbox
 
 /// Aggregates whose every change appends one event, as a service does it, and writers that disturb each other.
-struct OutboxWorld: Sendable {
-    let pool: PostgresPool
-    let time = SystemTime()
-    let random = SystemRandom()
+public struct OutboxWorld: Sendable {
+    public let pool: PostgresPool
+    public let time = SystemTime()
+    public let random = SystemRandom()
 
-    static func with<Value: Sendable>(_ body: (OutboxWorld) async throws -> Value) async throws -> Value {
+    public static func with<Value: Sendable>(_ body: (OutboxWorld) async throws -> Value) async throws
+        -> Value
+    {
         try await TestDatabase.withSchema {
             $0.connectionLimit = 24
             $0.leaseWaitLimit = .seconds(20)
@@ -38,16 +37,16 @@ struct OutboxWorld: Sendable {
     private static let pause: Statement = "SELECT pg_sleep($1::bigint / 1000000.0)"
 
     /// Raises the aggregate's version and appends the event of it.
-    func change(_ key: String, byteCount: Int = 20, in tx: borrowing Transaction) async throws {
+    public func change(_ key: String, byteCount: Int = 20, in tx: borrowing Transaction) async throws {
         guard let row = try await tx.query(Self.lockAndRaise, key).first else { throw Abandoned() }
         try await Outbox.append(try event(key, try row.int64(0), byteCount), in: tx)
     }
 
-    func change(_ key: String, byteCount: Int = 20) async throws {
+    public func change(_ key: String, byteCount: Int = 20) async throws {
         try await transact { try await change(key, byteCount: byteCount, in: $0) }
     }
 
-    func event(_ key: String, _ version: Int64, _ byteCount: Int = 20) throws -> OutboxEvent {
+    public func event(_ key: String, _ version: Int64, _ byteCount: Int = 20) throws -> OutboxEvent {
         let text = "\(key).\(version) "
         return try OutboxEvent(
             id: "\(key).\(version)",
@@ -59,10 +58,10 @@ struct OutboxWorld: Sendable {
         )
     }
 
-    struct Abandoned: Error {}
+    public struct Abandoned: Error { public init() {} }
 
     /// One transaction that may roll itself back with `Abandoned`.
-    func transact(_ body: @Sendable (borrowing Transaction) async throws -> Void) async throws {
+    public func transact(_ body: @Sendable (borrowing Transaction) async throws -> Void) async throws {
         do {
             try await pool.withTransaction { (tx: borrowing Transaction) async throws -> Void in
                 try await body(tx)
@@ -74,7 +73,7 @@ struct OutboxWorld: Sendable {
 
     /// Writes until `deadline`: one to three keys per transaction, random delays before the commit, one in eight
     /// rolled back, one in four with a savepoint that is rolled back.
-    func write(until deadline: Duration, keyCount: Int) async throws {
+    public func write(until deadline: Duration, keyCount: Int) async throws {
         while time.uptime < deadline {
             let keys = Set(
                 (0...random.uniform(below: 3)).map { _ in "k\(random.uniform(below: UInt64(keyCount)))" }
@@ -95,7 +94,7 @@ struct OutboxWorld: Sendable {
     }
 
     /// Appends, and commits at `deadline` only.
-    func hold(_ key: String, until deadline: Duration) async throws {
+    public func hold(_ key: String, until deadline: Duration) async throws {
         try await transact { tx in
             try await change(key, in: tx)
             while time.uptime < deadline { try await time.sleep(for: .milliseconds(20)) }
@@ -103,7 +102,7 @@ struct OutboxWorld: Sendable {
     }
 
     /// Keeps a writing transaction open that appends nothing, and rolls back.
-    func holdWithoutAppending(until deadline: Duration) async throws {
+    public func holdWithoutAppending(until deadline: Duration) async throws {
         try await transact { tx in
             try await tx.execute(Self.lockAndRaise, "idle")
             while time.uptime < deadline { try await time.sleep(for: .milliseconds(20)) }
@@ -117,58 +116,9 @@ struct OutboxWorld: Sendable {
     }
 
     /// How many versions of each key are committed.
-    func committed() async throws -> [String: Int64] {
+    public func committed() async throws -> [String: Int64] {
         var versions: [String: Int64] = [:]
         for row in try await pool.query(Self.versions) { versions[try row.text(0)] = try row.int64(1) }
         return versions
     }
-}
-
-/// The log that events arrive in: what matters is which came, and in what order each key's came first.
-final class FakeLog: Sendable {
-    private let records = Mutex<[(key: String, version: Int64)]>([])
-
-    func append(_ rows: [OutboxRow]) {
-        records.withLock { $0 += rows.map { ($0.event.key, $0.event.version) } }
-    }
-
-    func append(key: String, version: Int64) { records.withLock { $0.append((key, version)) } }
-
-    var count: Int { records.withLock { $0.count } }
-
-    /// Against what was committed: versions that never came; first occurrences out of order or with a gap; records
-    /// of versions that were never committed.
-    func findings(_ committed: [String: Int64]) -> Findings {
-        var findings = Findings(events: committed.values.reduce(0, +))
-        var highest: [String: Int64] = [:]
-        var seen: [String: Set<Int64>] = [:]
-        for (key, version) in records.withLock({ $0 }) {
-            if version > committed[key] ?? 0 { findings.phantoms += 1 }
-            if seen[key, default: []].insert(version).inserted {
-                if version != highest[key, default: 0] + 1 { findings.inversions += 1 }
-                highest[key] = max(version, highest[key, default: 0])
-            } else {
-                findings.repeats += 1
-            }
-        }
-        findings.lost = committed.reduce(0) { $0 + $1.value - Int64(seen[$1.key]?.count ?? 0) }
-        return findings
-    }
-}
-
-struct Findings: CustomStringConvertible {
-    var events: Int64 = 0
-    var lost: Int64 = 0
-    var inversions = 0
-    var repeats = 0
-    var phantoms = 0
-
-    var description: String {
-        "\(events) events, \(lost) lost, \(inversions) inversions, \(repeats) repeats, \(phantoms) phantoms"
-    }
-
-    var isClean: Bool { lost == 0 && inversions == 0 && phantoms == 0 }
-
-    /// A line of the table in the test's output.
-    func report(_ reader: String) { print("outbox | \(reader) | \(self)") }
 }
