@@ -241,7 +241,7 @@ final class IndexerWorld: Sendable {
         request.method = rules == nil ? .DELETE : .POST
         if let rules { request.body = .bytes(ByteBuffer(string: rules)) }
         let answer = try await HTTPClient.shared.execute(request, timeout: .seconds(10))
-        guard answer.status == .noContent else { throw FaultRefused() }
+        guard answer.status == .noContent else { throw StoreFaultRefused() }
     }
 
     // MARK: What became of it
@@ -276,7 +276,7 @@ final class IndexerWorld: Sendable {
     }
 }
 
-struct FaultRefused: Error {}
+private struct StoreFaultRefused: Error {}
 struct UnexpectedEvent: Error { let decoded: DecodedEvent }
 
 /// A row of `documents` as it is compared.
