@@ -200,8 +200,9 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "AccessTokens", "Determinism", "Digests", "EventContracts", "FaultPoints", "ObjectStore",
-                "PostgresClient", "SagaEngine", "ServiceBootstrap", asyncHTTPClient, logging, nioCore, nioHTTP1,
+                "AccessTokens", "Determinism", "Digests", "EventContracts", "FaultPoints", "KafkaClient",
+                "ObjectStore", "PostgresClient", "SagaEngine", "ServiceBootstrap", "TransactionalOutbox",
+                asyncHTTPClient, logging, nioCore, nioHTTP1,
             ],
             path: "Tests/TestSupport",
             swiftSettings: strict

@@ -15,8 +15,15 @@ struct OutboxRelay {
         let exit = await runProgram("OutboxRelay") { frame in
             let config = try RelayConfig(frame.environment)
             let relays = try config.outboxes.map { try Relay($0.name, $0.database, config, frame) }
-            RelayMetrics.add(to: frame.metrics, relays.map { ($0.loop.outbox, $0.loop.figures, $0.loop.ticks) })
-            let operational = OperationalRoutes(health: frame.health, metrics: frame.metrics, time: frame.time)
+            RelayMetrics.add(
+                to: frame.metrics,
+                relays.map { ($0.loop.outbox, $0.loop.figures, $0.loop.ticks) }
+            )
+            let operational = OperationalRoutes(
+                health: frame.health,
+                metrics: frame.metrics,
+                time: frame.time
+            )
             let server = HTTPServer(
                 config.http,
                 router: makeServiceRouter(time: frame.time) { operational.add(to: $0) },
@@ -53,17 +60,18 @@ private struct Relay {
             outbox: name,
             ticks: ticks,
             lease: LeaseKeeper("outbox-relay", ttl: config.leaseTTL, pool: pool, time: time, random: random),
-            leaseTTL: config.leaseTTL,
             makePublisher: { epoch in
                 try await Publisher(
                     ticks: ticks,
-                    producer: try KafkaProducer(kafka, logger: logger),
+                    makeProducer: { () throws(KafkaError) in try KafkaProducer(kafka, logger: logger) },
+                    recordBytesLimit: config.recordBytesLimit,
                     epoch: epoch,
                     faults: faults,
                     figures: figures
                 )
             },
             wakeUp: wakeUp,
+            rotation: config.rotation,
             time: time,
             faults: faults,
             figures: figures,

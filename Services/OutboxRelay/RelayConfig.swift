@@ -3,6 +3,7 @@ import HTTPServing
 import PostgresClient
 import ServiceBootstrap
 import ServiceSettings
+import TransactionalOutbox
 
 /// What an operator sets. Read once; every problem is reported at once.
 struct RelayConfig: Sendable {
@@ -11,12 +12,26 @@ struct RelayConfig: Sendable {
     /// One relay per outbox, by name.
     let outboxes: [(name: String, database: PostgresSettings)]
     let leaseTTL: Duration
+    /// Above this librdkafka refuses a record before it is sent.
+    let recordBytesLimit: Int
+    let rotation: TickStore.RotationLimits
     let faults: any Faults
 
     init(_ environment: [String: String]) throws(ConfigurationError) {
         var reader = SettingsReader(environment: environment)
         http = reader.httpServer(defaultPort: 8082)
-        kafka = reader.kafka()
+        // Nothing behind a refused record may overtake it: then the producer ends instead.
+        let kafka = ["enable.gapless.guarantee": "true"].merging(reader.kafka()) { $1 }
+        self.kafka = kafka
+        recordBytesLimit = kafka["message.max.bytes"].flatMap { Int($0) } ?? 1_000_000
+        rotation = TickStore.RotationLimits(
+            rowCount: Int64(
+                reader.integer("WAYBILL_OUTBOX_ROTATION_ROWS", default: 1_000_000, in: 1...1_000_000_000)
+            ),
+            ageSeconds: Int64(
+                reader.integer("WAYBILL_OUTBOX_ROTATION_SECONDS", default: 3_600, in: 1...31_536_000)
+            )
+        )
         leaseTTL = reader.duration(
             "WAYBILL_LEASE_SECONDS",
             default: .seconds(10),

@@ -13,24 +13,40 @@ struct RelayLoop: Service {
     let outbox: String
     let ticks: TickStore
     let lease: LeaseKeeper
-    let leaseTTL: Duration
     let makePublisher: @Sendable (_ epoch: Int64) async throws -> Publisher
     let wakeUp: WakeUp
+    let rotation: TickStore.RotationLimits
     let time: any TimeSource
     let faults: any Faults
     let figures: RelayFigures
     let logger: Logger
 
-    private let idlePauseLimit = Duration.milliseconds(100)
+    /// The longest an event waits when its ring was lost.
+    private let pollInterval = Duration.milliseconds(100)
+    /// How often requests and the turn of the partitions are looked after, however busy the outbox is.
+    private let tidyInterval = Duration.seconds(1)
+    /// What is under way when the process is asked to stop gets this long.
+    private let drainLimit = Duration.seconds(5)
 
+    /// Returns when asked to stop: what is under way is drained, and the lease released so that another process can
+    /// lead at once.
     func run() async throws {
-        await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                if let held = await acquire() { await lead(under: held) }
-                try? await time.sleep(for: leaseTTL / 8)
+        var failureCount = 0
+        while !mustStop() {
+            guard let held = await acquire() else {
+                await pause(for: lease.ttl / 8)
+                continue
             }
+            failureCount = await lead(under: held) ? 0 : min(failureCount + 1, 5)
+            await pause(for: min(.milliseconds(50 << failureCount), lease.ttl / 8))
         }
         try? await lease.release()
+    }
+
+    private var mustStop: @Sendable () -> Bool { { Task.isCancelled || Task.isShuttingDownGracefully } }
+
+    private func pause(for duration: Duration) async {
+        await cancelWhenGracefulShutdown { try? await time.sleep(for: duration) }
     }
 
     private func acquire() async -> Lease? {
@@ -42,70 +58,100 @@ struct RelayLoop: Service {
         }
     }
 
-    /// Leads until the lease is lost, the database or the producer fails, or the task is cancelled.
-    private func lead(under held: Lease) async {
+    /// Leads until the lease is lost, the database or the producer fails, or the process is asked to stop.
+    ///
+    /// - Returns: whether it ended without a failure.
+    private func lead(under held: Lease) async -> Bool {
         logger.info("leading", metadata: ["outbox": "\(outbox)", "epoch": "\(held.epoch)"])
         figures.isLeader = true
         defer { figures.isLeader = false }
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await keepLease() }
+        return await withTaskGroup(of: Bool.self) { group in
             group.addTask { await publishUntilTrouble(epoch: held.epoch) }
-            await group.next()
+            group.addTask {
+                await lease.keep()
+                return false
+            }
+            group.addTask {
+                do { try await gracefulShutdown() } catch { return true }
+                try? await time.sleep(for: drainLimit)
+                return true
+            }
+            let isWell = await group.next() ?? true
             group.cancelAll()
+            return isWell
         }
     }
 
-    /// Returns when the lease may no longer be relied on.
-    private func keepLease() async {
-        while !Task.isCancelled {
-            try? await time.sleep(for: leaseTTL / 8)
-            _ = await acquire()
-            guard await lease.current != nil else { return }
-        }
-    }
-
-    private func publishUntilTrouble(epoch: Int64) async {
+    private func publishUntilTrouble(epoch: Int64) async -> Bool {
         do {
+            let position = try await ticks.adopt(epoch: epoch)
             let publisher = try await makePublisher(epoch)
-            let result = await Result { try await publish(with: publisher, epoch: epoch) }
+            let result = await Result { try await publish(from: position, with: publisher, epoch: epoch) }
             await publisher.close()
             try result.get()
+            return true
         } catch {
-            guard !Task.isCancelled else { return }
+            guard !Task.isCancelled else { return true }
             figures.record(failure: "\(error)")
             logger.warning("relay interrupted", metadata: ["outbox": "\(outbox)", "error": "\(error)"])
+            return false
         }
     }
 
-    private func publish(with publisher: Publisher, epoch: Int64) async throws {
-        var position = try await ticks.adopt(epoch: epoch)
+    private func publish(from start: TickPosition, with publisher: Publisher, epoch: Int64) async throws {
+        var position = start
         var pause = Duration.milliseconds(1)
-        while !Task.isCancelled {
+        var tidyAt = time.uptime
+        while !mustStop() {
             if position.to == nil {
+                if time.uptime >= tidyAt {
+                    try await tidyUp(publisher, epoch: epoch)
+                    tidyAt = time.uptime + tidyInterval
+                }
                 try faults.reach(.beforeTickPersisted)
                 guard let next = try await ticks.begin(after: position.from, epoch: epoch) else {
-                    if pause == idlePauseLimit { try await tidyUp(publisher, epoch: epoch) }
                     await wakeUp.wait(upTo: pause)
-                    pause = min(pause * 2, idlePauseLimit)
+                    pause = min(pause * 2, pollInterval)
                     continue
                 }
                 try faults.reach(.afterTickPersisted)
                 position = next
             }
             pause = .milliseconds(1)
-            try await publisher.publish(position)
-            position = try await ticks.end(epoch: epoch)
+            guard try await publisher.publish(position, until: mustStop) else { return }
+            position = try await ticks.end(position, epoch: epoch)
         }
     }
 
-    /// While there is nothing to publish: what operators asked for, and the turn of the partitions.
+    /// Between two ticks: what operators asked for, and the turn of the partitions.
     private func tidyUp(_ publisher: Publisher, epoch: Int64) async throws {
-        try await publisher.serveRequest()
+        if let request = try await ticks.nextRequest() {
+            guard let result = try await publisher.serve(request, until: mustStop) else { return }
+            try await ticks.finish(request.id, result: result)
+            logger.notice("request served", metadata: ["outbox": "\(outbox)", "result": "\(result)"])
+        }
         try faults.reach(.beforeOutboxRotated)
-        if let slot = try await ticks.rotate(epoch: epoch, limits: .init()) {
+        if let slot = try await ticks.rotate(epoch: epoch, limits: rotation) {
             logger.info("partitions turned", metadata: ["outbox": "\(outbox)", "slot": "\(slot)"])
         }
         try faults.reach(.afterOutboxRotated)
+    }
+}
+
+extension Publisher {
+    /// - Returns: what to report, or nil when it stopped before the end.
+    fileprivate func serve(
+        _ request: OutboxRequest,
+        until mustStop: @escaping @Sendable () -> Bool
+    ) async throws -> String? {
+        switch request.kind {
+        case .republish:
+            return try await republish(request, until: mustStop).map { "\($0) rows published again" }
+        case .unpark:
+            let (count, stillParked) = try await unpark(request.key)
+            let rest = stillParked.isEmpty ? "" : "; still parked: \(stillParked.joined(separator: ", "))"
+            return "\(count) rows published\(rest)"
+        }
     }
 }
 

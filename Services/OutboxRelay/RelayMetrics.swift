@@ -7,10 +7,18 @@ enum RelayMetrics {
         to metrics: MetricsRegistry,
         _ relays: [(outbox: String, figures: RelayFigures, ticks: TickStore)]
     ) {
-        metrics.counter("waybill_relay_published_total", help: "Rows acknowledged by Kafka.", labels: ["outbox"]) {
+        metrics.counter(
+            "waybill_relay_published_total",
+            help: "Rows acknowledged by Kafka.",
+            labels: ["outbox"]
+        ) {
             relays.map { Sample(Double($0.figures.snapshot.publishedCount), labels: [$0.outbox]) }
         }
-        metrics.counter("waybill_relay_failures_total", help: "Interruptions of the relay.", labels: ["outbox"]) {
+        metrics.counter(
+            "waybill_relay_failures_total",
+            help: "Interruptions of the relay.",
+            labels: ["outbox"]
+        ) {
             relays.map { Sample(Double($0.figures.snapshot.failureCount), labels: [$0.outbox]) }
         }
         metrics.gauge("waybill_relay_leader", help: "1 while this process leads.", labels: ["outbox"]) {
@@ -28,7 +36,11 @@ enum RelayMetrics {
             }
             return samples
         }
-        metrics.gauge("waybill_outbox_parked_rows", help: "Rows that cannot be published.", labels: ["outbox"]) {
+        metrics.gauge(
+            "waybill_outbox_parked_rows",
+            help: "Rows that cannot be published.",
+            labels: ["outbox"]
+        ) {
             var samples: [Sample] = []
             for relay in relays {
                 guard let count = try? await relay.ticks.parkedCount() else { continue }

@@ -12,9 +12,11 @@ public enum LeaseStore {
         );
         """
 
+    /// Starts at the seconds since 1970, so that a row somebody removed comes back with a higher epoch than it had.
     private static let create: Statement = """
         INSERT INTO leases (name, owner, epoch, expires)
-        VALUES ($1, $2, 1, clock_timestamp() + make_interval(secs => $3::bigint / 1000.0))
+        VALUES ($1, $2, extract(epoch FROM clock_timestamp())::bigint,
+                clock_timestamp() + make_interval(secs => $3::bigint / 1000.0))
         ON CONFLICT (name) DO NOTHING
         RETURNING epoch
         """

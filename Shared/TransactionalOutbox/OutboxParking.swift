@@ -2,6 +2,8 @@ public import PostgresClient
 
 /// Rows that can never be published, and what follows them under the same key: they wait here, in order,
 /// so that they block their own key only.
+///
+/// Rows wait here in the order of ids, and the key's later rows join them, until an operator has the key tried again.
 extension TickStore {
     private static let parkedKeys: Statement = "SELECT DISTINCT key FROM outbox_parked"
     private static let fence: Statement = "SELECT 1 FROM outbox_tick WHERE epoch = $1 FOR SHARE"
@@ -38,7 +40,7 @@ extension TickStore {
     public func parkedRows(
         of key: String,
         after id: Int64,
-        limit: Int
+        limit: Int = 100
     ) async throws(TickFailure) -> [OutboxRow] {
         do throws(DatabaseError) {
             return try await pool.query(Self.parkedRows, key, id, limit).map(outboxRow)

@@ -30,15 +30,6 @@ extension TickStore {
          WHERE id = $1 AND done_at IS NULL
         """
     private static let result: Statement = "SELECT result FROM outbox_requests WHERE id = $1"
-    private static let retained: Statement = """
-        SELECT id, event_id, topic, key, version, headers, payload
-          FROM outbox, outbox_tick t
-         WHERE id > $1
-           AND ($2::text IS NULL OR key = $2)
-           AND ($3::timestamptz IS NULL OR created_at >= $3)
-           AND pg_visible_in_snapshot(tx, t.snap_from)
-         ORDER BY id LIMIT $4
-        """
 
     public func submit(
         _ kind: OutboxRequest.Kind,
@@ -71,14 +62,5 @@ extension TickStore {
 
     public func finish(_ request: Int64, result: String) async throws(DatabaseError) {
         _ = try await pool.execute(Self.finishRequest, request, result)
-    }
-
-    /// Published rows that have not been truncated yet, in the order of ids.
-    public func retainedRows(
-        for request: OutboxRequest,
-        after id: Int64,
-        limit: Int
-    ) async throws(DatabaseError) -> [OutboxRow] {
-        try await pool.query(Self.retained, id, request.key, request.since, limit).map(outboxRow)
     }
 }

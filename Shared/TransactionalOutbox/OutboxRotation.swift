@@ -27,12 +27,15 @@ extension TickStore {
     private static let truncations: [Statement] = [
         "TRUNCATE ONLY outbox_0", "TRUNCATE ONLY outbox_1", "TRUNCATE ONLY outbox_2",
     ]
+    /// Two steps down the index by transaction: a partition is not searched while it is locked.
     private static let unpublished: Statement = """
-        SELECT 1 FROM outbox o, outbox_tick t
-         WHERE o.slot = $1
-           AND (o.tx >= pg_snapshot_xmax(t.snap_from)
-                OR o.tx = ANY (ARRAY(SELECT pg_snapshot_xip(t.snap_from))))
-         LIMIT 1
+        SELECT 1
+          FROM (SELECT tx FROM outbox WHERE slot = $1 ORDER BY tx DESC LIMIT 1) newest, outbox_tick t
+         WHERE newest.tx >= pg_snapshot_xmax(t.snap_from)
+        UNION ALL
+        SELECT 1
+          FROM outbox_tick t, unnest(ARRAY(SELECT pg_snapshot_xip(t.snap_from))) AS under_way (tx),
+               LATERAL (SELECT 1 FROM outbox WHERE slot = $1 AND outbox.tx = under_way.tx LIMIT 1) late
         """
 
     /// When it is time to turn: rows drawn since the last turn, or seconds since then.

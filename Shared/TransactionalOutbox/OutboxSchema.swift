@@ -29,7 +29,7 @@ public enum OutboxSchema {
         CREATE TABLE outbox_1 PARTITION OF outbox FOR VALUES IN (1);
         CREATE TABLE outbox_2 PARTITION OF outbox FOR VALUES IN (2);
         CREATE INDEX outbox_by_id ON outbox (id);
-        CREATE INDEX outbox_by_tx ON outbox (tx);
+        CREATE INDEX outbox_by_tx ON outbox (tx, id);
 
         CREATE TABLE outbox_writer (
             singleton  boolean     PRIMARY KEY DEFAULT true CHECK (singleton),
@@ -45,7 +45,8 @@ public enum OutboxSchema {
             incarnation text        NOT NULL DEFAULT '',
             snap_from   pg_snapshot NOT NULL DEFAULT '1:1:',
             snap_to     pg_snapshot,
-            last_id     bigint      NOT NULL DEFAULT 0
+            last_id     bigint      NOT NULL DEFAULT 0,
+            new_id      bigint      NOT NULL DEFAULT 0
         );
         INSERT INTO outbox_tick DEFAULT VALUES;
 

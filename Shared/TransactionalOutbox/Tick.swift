@@ -12,11 +12,15 @@ public struct TickPosition: Equatable, Sendable {
     public let to: String?
     /// Rows of the tick under way up to this id are published.
     public let lastID: Int64
+    /// The first id among transactions begun after `from`. Those that were under way in `from` may have drawn
+    /// lower ones; they are looked up by transaction, so that one that was open for hours costs no long scan.
+    public let newID: Int64
 
-    public init(from: String, to: String?, lastID: Int64) {
+    public init(from: String, to: String?, lastID: Int64, newID: Int64) {
         self.from = from
         self.to = to
         self.lastID = lastID
+        self.newID = newID
     }
 }
 

@@ -1,123 +1,139 @@
 public import PostgresClient
 
-/// The reading side of the outbox: where the relay stands, and the rows of one tick.
-/// Every write is fenced by the relay's epoch.
+/// The reading side of the outbox: where the relay stands. Every write is fenced by the relay's epoch.
+///
+/// What moves the position commits without waiting for the disk: commits reach the disk in order, so a crash of
+/// the server takes the relay back to an earlier position, where it repeats what it has published since.
 public struct TickStore: Sendable {
     let pool: PostgresPool
 
     public init(_ pool: PostgresPool) { self.pool = pool }
 
+    /// The timeline comes from the write-ahead log: the control file shows a promotion only after a checkpoint.
     private static let incarnation: Statement = """
-        SELECT s.system_identifier::text || '/' || c.timeline_id::text
-          FROM pg_control_system() s, pg_control_checkpoint() c
+        SELECT system_identifier::text || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8)
+          FROM pg_control_system()
         """
     private static let adopt: Statement = """
-        UPDATE outbox_tick SET
+        UPDATE outbox_tick t SET
                epoch = $1,
-               snap_from = CASE WHEN incarnation IN ('', $2) THEN snap_from ELSE '1:1:' END,
-               snap_to = CASE WHEN incarnation IN ('', $2) THEN snap_to END,
-               last_id = CASE WHEN incarnation IN ('', $2) THEN last_id ELSE 0 END,
+               snap_from = CASE WHEN is_known THEN snap_from ELSE '1:1:' END,
+               snap_to = CASE WHEN is_known THEN snap_to END,
+               last_id = CASE WHEN is_known THEN last_id ELSE 0 END,
+               new_id = CASE WHEN is_known THEN new_id ELSE 0 END,
                incarnation = $2
-         WHERE epoch < $1
-        RETURNING snap_from::text, snap_to::text, last_id
+          FROM (SELECT incarnation = $2 AS is_known FROM outbox_tick) old
+         WHERE epoch <= $1
+        RETURNING snap_from::text, snap_to::text, last_id, new_id, is_known
         """
-    /// Rows not visible in the last snapshot were begun after it, or were under way in it: two index scans.
-    private static let begin: Statement = """
-        UPDATE outbox_tick SET snap_to = pg_current_snapshot(), last_id = fresh.first - 1
+    /// Rows restored into a server that has not come to their transactions yet would stay invisible for ever.
+    private static let reclaim: Statement = """
+        UPDATE outbox SET tx = pg_current_xact_id() WHERE tx >= pg_snapshot_xmax(pg_current_snapshot())
+        """
+    private static let withoutWaitingForDisk: Statement =
+        "SELECT set_config('synchronous_commit', 'off', true)"
+    /// `id + 0`: else the planner looks for the minimum along the index of ids, from the first row that is left.
+    static let begin: Statement = """
+        UPDATE outbox_tick SET
+               snap_to = pg_current_snapshot(),
+               last_id = least(fresh.new_id, fresh.late_id) - 1,
+               new_id = coalesce(fresh.new_id, 9223372036854775807)
           FROM (
-              SELECT min(id) AS first FROM (
-                  SELECT id, tx FROM outbox WHERE tx >= pg_snapshot_xmax($2::pg_snapshot)
-                  UNION ALL
-                  SELECT id, tx FROM outbox
-                   WHERE tx = ANY (ARRAY(SELECT pg_snapshot_xip($2::pg_snapshot)))
-              ) candidate
-              WHERE pg_visible_in_snapshot(tx, pg_current_snapshot())
+              SELECT (SELECT min(id + 0) FROM outbox
+                       WHERE tx >= pg_snapshot_xmax($2::pg_snapshot)
+                         AND tx < pg_snapshot_xmax(pg_current_snapshot())
+                         AND pg_visible_in_snapshot(tx, pg_current_snapshot())) AS new_id,
+                     (SELECT min(late.id)
+                        FROM unnest(ARRAY(SELECT pg_snapshot_xip($2::pg_snapshot))) AS under_way (tx),
+                             LATERAL (SELECT id FROM outbox
+                                       WHERE outbox.tx >= under_way.tx AND outbox.tx <= under_way.tx
+                                       ORDER BY outbox.tx, id LIMIT 1) late
+                       WHERE pg_visible_in_snapshot(under_way.tx, pg_current_snapshot())) AS late_id
           ) fresh
-         WHERE epoch = $1 AND snap_to IS NULL AND fresh.first IS NOT NULL
-        RETURNING snap_from::text, snap_to::text, last_id
-        """
-    private static let page: Statement = """
-        SELECT id, event_id, topic, key, version, headers, payload
-          FROM outbox
-         WHERE id > $3
-           AND (tx >= pg_snapshot_xmax($1::pg_snapshot)
-                OR tx = ANY (ARRAY(SELECT pg_snapshot_xip($1::pg_snapshot))))
-           AND pg_visible_in_snapshot(tx, $2::pg_snapshot)
-         ORDER BY id
-         LIMIT $4
+         WHERE epoch = $1 AND snap_to IS NULL AND least(fresh.new_id, fresh.late_id) IS NOT NULL
+        RETURNING snap_from::text, snap_to::text, last_id, outbox_tick.new_id
         """
     private static let advance: Statement = """
-        UPDATE outbox_tick SET last_id = greatest(last_id, $2) WHERE epoch = $1 AND snap_to IS NOT NULL
+        UPDATE outbox_tick SET last_id = greatest(last_id, $3) WHERE epoch = $1 AND snap_to::text = $2
         """
     private static let end: Statement = """
-        UPDATE outbox_tick SET snap_from = snap_to, snap_to = NULL, last_id = 0
-         WHERE epoch = $1 AND snap_to IS NOT NULL
-        RETURNING snap_from::text, snap_to::text, last_id
+        UPDATE outbox_tick SET snap_from = snap_to, snap_to = NULL, last_id = 0, new_id = 0
+         WHERE epoch = $1 AND snap_to::text = $2
+        RETURNING snap_from::text, snap_to::text, last_id, new_id
         """
     private static let isCurrent: Statement = "SELECT 1 FROM outbox_tick WHERE epoch = $1"
-    private static let age: Statement = """
-        SELECT coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::bigint
-          FROM outbox, outbox_tick t
-         WHERE (tx >= pg_snapshot_xmax(t.snap_from)
-                OR tx = ANY (ARRAY(SELECT pg_snapshot_xip(t.snap_from))))
-           AND (t.snap_to IS NULL OR id > t.last_id OR NOT pg_visible_in_snapshot(tx, t.snap_to))
-        """
 
-    /// Makes `epoch` the only one whose writes count, and says where to go on.
+    /// Makes `epoch` the only one whose writes count, and says where to go on. May be called again with the
+    /// same epoch.
     ///
     /// After a restore or a failover transaction ids mean something else, so everything that is still in
     /// the partitions is read again from the start: duplicates, never a loss.
     public func adopt(epoch: Int64) async throws(TickFailure) -> TickPosition {
-        do throws(DatabaseError) {
-            guard let now = try await pool.query(Self.incarnation).first?.text(0) else {
-                throw DatabaseError.unexpectedResult("the server did not tell its system identifier")
+        do {
+            return try await pool.withTransaction {
+                (tx: borrowing Transaction) async throws(TickFailure) -> TickPosition in
+                do throws(DatabaseError) {
+                    if let position = try await adopt(epoch: epoch, in: tx) { return position }
+                } catch { throw .database(error) }
+                throw .fenced
             }
-            if let row = try await pool.query(Self.adopt, epoch, now).first { return try position(row) }
-        } catch { throw .database(error) }
-        throw .fenced
+        } catch { throw TickFailure(error) }
+    }
+
+    private func adopt(
+        epoch: Int64,
+        in tx: borrowing Transaction
+    ) async throws(DatabaseError) -> TickPosition? {
+        guard let now = try await tx.query(Self.incarnation).first?.text(0) else {
+            throw .unexpectedResult("the server did not tell its system identifier")
+        }
+        guard let row = try await tx.query(Self.adopt, epoch, now).first else { return nil }
+        if try !row.bool(4) { try await tx.execute(Self.reclaim) }
+        return try position(row)
     }
 
     /// Starts the next tick and persists its end before anything of it is read.
     ///
     /// - Returns: nil when no row has become visible since `from`; nothing was written then.
     public func begin(after from: String, epoch: Int64) async throws(TickFailure) -> TickPosition? {
-        do {
-            if let row = try await pool.query(Self.begin, epoch, from).first { return try position(row) }
+        do throws(DatabaseError) {
+            if let row = try await move(
+                BoundStatement(Self.walkIndexes),
+                BoundStatement(Self.begin, epoch, from)
+            ).first {
+                return try position(row)
+            }
         } catch { throw .database(error) }
         try await requireCurrent(epoch)
         return nil
     }
 
-    /// The next rows of the tick that `position` describes, in the order of ids; empty when there are no more.
-    public func page(
-        of position: TickPosition,
-        after id: Int64,
-        limit: Int
-    ) async throws(TickFailure) -> [OutboxRow] {
-        guard let to = position.to else { return [] }
-        do throws(DatabaseError) {
-            return try await pool.query(Self.page, position.from, to, id, limit).map(outboxRow)
-        } catch { throw .database(error) }
-    }
-
-    /// Records that rows of the tick up to `id` are published. Call it after their delivery reports only.
-    public func advance(to id: Int64, epoch: Int64) async throws(TickFailure) {
+    /// Records that rows of the tick that `position` describes are published up to `id`. Call it after their
+    /// delivery reports only.
+    public func advance(_ position: TickPosition, to id: Int64, epoch: Int64) async throws(TickFailure) {
         let count: Int
-        do { count = try await pool.execute(Self.advance, epoch, id) } catch { throw .database(error) }
+        do {
+            count = try await move(BoundStatement(Self.advance, epoch, position.to, id)).affectedRowCount
+        } catch { throw .database(error) }
         guard count == 1 else { throw .fenced }
     }
 
-    /// Ends the tick under way: everything visible in its last snapshot is published.
-    public func end(epoch: Int64) async throws(TickFailure) -> TickPosition {
-        do {
-            if let row = try await pool.query(Self.end, epoch).first { return try position(row) }
+    /// Ends the tick that `position` describes: everything visible in its last snapshot is published.
+    public func end(_ position: TickPosition, epoch: Int64) async throws(TickFailure) -> TickPosition {
+        do throws(DatabaseError) {
+            if let row = try await move(BoundStatement(Self.end, epoch, position.to)).first {
+                return try self.position(row)
+            }
         } catch { throw .database(error) }
         throw .fenced
     }
 
-    /// How old the oldest unpublished row is, in whole seconds; 0 when there is none.
-    public func unpublishedAgeSeconds() async throws(DatabaseError) -> Int64 {
-        try await pool.query(Self.age).first?.int64(0) ?? 0
+    private func move(_ statements: BoundStatement...) async throws(DatabaseError) -> Rows {
+        let batch = [BoundStatement(Self.withoutWaitingForDisk)] + statements
+        guard let rows = try await pool.pipeline(batch).last else {
+            throw .unexpectedResult("the server sent no result")
+        }
+        return rows
     }
 
     private func requireCurrent(_ epoch: Int64) async throws(TickFailure) {
@@ -127,28 +143,11 @@ public struct TickStore: Sendable {
     }
 
     private func position(_ row: Row) throws(DatabaseError) -> TickPosition {
-        TickPosition(from: try row.text(0), to: try row.optionalText(1), lastID: try row.int64(2))
-    }
-}
-
-/// Reads columns `id, event_id, topic, key, version, headers, payload`.
-func outboxRow(_ row: Row) throws(DatabaseError) -> OutboxRow {
-    let pairs = try row.textArray(5)
-    guard pairs.count.isMultiple(of: 2) else {
-        throw .unexpectedResult("outbox row has a header without a value")
-    }
-    let headers = stride(from: 0, to: pairs.count, by: 2).map { (name: pairs[$0], value: pairs[$0 + 1]) }
-    do {
-        let event = try OutboxEvent(
-            id: try row.text(1),
-            topic: try row.text(2),
-            key: try row.text(3),
-            version: try row.int64(4),
-            headers: headers,
-            payload: try row.bytes(6)
+        TickPosition(
+            from: try row.text(0),
+            to: try row.optionalText(1),
+            lastID: try row.int64(2),
+            newID: try row.int64(3)
         )
-        return OutboxRow(id: try row.int64(0), event: event)
-    } catch let failure as DatabaseError {
-        throw failure
-    } catch { throw .unexpectedResult("outbox row over the payload limit") }
+    }
 }

@@ -30,7 +30,7 @@ public final class TestProgram: Sendable {
     ///
     /// - Parameters:
     ///   - ready: how the ready line begins; `"<name> ready"` unless told.
-    ///   - environment: added to the test's own environment.
+    ///   - environment: added to the test's own environment, from which `WAYBILL_TEST_…` is left out.
     /// - Throws: `TestProgramFailure` with the program's output when it ends or stays silent; no child is left.
     public static func start(
         _ name: String,
@@ -42,7 +42,7 @@ public final class TestProgram: Sendable {
         let process = try await ChildProcess.spawn(
             BuildFolder.executable(name),
             arguments,
-            environment: ProcessInfo.processInfo.environment.merging(environment) { _, new in new },
+            environment: childEnvironment(adding: environment),
             outputPath: BuildFolder.outputPath(for: name)
         )
         let prefix = ready ?? "\(name) ready"

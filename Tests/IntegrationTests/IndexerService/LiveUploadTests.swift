@@ -13,7 +13,7 @@ import Testing
 @testable import IndexerService
 
 /// Uploaders that reserve a row, write slowly and complete by compare-and-set, against a cleanup that runs all the time.
-@Suite("Cleanup against live uploads", .serialized, .timeLimit(.minutes(4)))
+@Suite("I6 cleanup never destroys a live upload", .serialized, .timeLimit(.minutes(4)))
 struct LiveUploadTests {
     private static let table = Migration(
         number: 7,

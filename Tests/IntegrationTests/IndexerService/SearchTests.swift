@@ -123,7 +123,7 @@ struct SearchTests {
     }
 }
 
-@Suite("I54 nobody finds what is another's")
+@Suite("I54 search shows nobody what is another's")
 struct SearchIsolationTests {
     @Test func notOfAnotherOwnerNorOfAnotherTenant() async throws {
         try await IndexerWorld.withDatabase { pool in

@@ -1,0 +1,157 @@
+public import PostgresClient
+
+/// How much is read at once.
+public struct PageLimits: Sendable {
+    public let rowCount: Int
+    /// Of payloads and headers together; a single row may be larger.
+    public let byteCount: Int
+
+    public init(rowCount: Int = 2_000, byteCount: Int = 8 << 20) {
+        self.rowCount = rowCount
+        self.byteCount = byteCount
+    }
+}
+
+/// Reading rows. Every query walks an index in its order and stops at its limit, so that a page costs the same
+/// in a tick of ten rows and of a million. Where a transaction's rows are meant, the order is (transaction, id),
+/// which only the index over both has: with an equality the planner may walk the index of ids instead.
+extension TickStore {
+    /// The planner knows little of a table that is appended to and truncated, and would rather sort a whole tick for
+    /// every page. The price it then puts on the one small sort that is left must not start the JIT compiler.
+    static let walkIndexes: Statement = """
+        SELECT set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true),
+               set_config('jit', 'off', true)
+        """
+    static let page: Statement = """
+        SELECT id, event_id, topic, key, version, headers, payload FROM (
+            SELECT *, sum(byte_count) OVER (ORDER BY id) - byte_count AS bytes_before FROM (
+                SELECT *, octet_length(payload) + pg_column_size(headers) AS byte_count FROM (
+                    (SELECT * FROM outbox
+                      WHERE id > greatest($3, $4::bigint - 1)
+                        AND tx >= pg_snapshot_xmax($1::pg_snapshot)
+                        AND pg_visible_in_snapshot(tx, $2::pg_snapshot)
+                      ORDER BY id LIMIT $5)
+                    UNION ALL
+                    SELECT late.*
+                      FROM unnest(ARRAY(SELECT pg_snapshot_xip($1::pg_snapshot))) AS under_way (tx),
+                           LATERAL (SELECT * FROM outbox
+                                     WHERE (outbox.tx, id) > (under_way.tx, $3) AND outbox.tx <= under_way.tx
+                                     ORDER BY outbox.tx, id LIMIT $5) late
+                     WHERE pg_visible_in_snapshot(under_way.tx, $2::pg_snapshot)
+                ) tick ORDER BY id LIMIT $5
+            ) page
+        ) measured WHERE bytes_before < $6 ORDER BY id
+        """
+    private static let retained: Statement = """
+        SELECT id, event_id, topic, key, version, headers, payload FROM (
+            SELECT *, sum(byte_count) OVER (ORDER BY id) - byte_count AS bytes_before FROM (
+                SELECT outbox.*, octet_length(payload) + pg_column_size(headers) AS byte_count
+                  FROM outbox, outbox_tick t
+                 WHERE id > $1
+                   AND ($2::text IS NULL OR key = $2)
+                   AND ($3::timestamptz IS NULL OR created_at >= $3)
+                   AND pg_visible_in_snapshot(tx, t.snap_from)
+                 ORDER BY id LIMIT $4
+            ) page
+        ) measured WHERE bytes_before < $5 ORDER BY id
+        """
+    /// The first of what is left of the tick under way, and the first of what comes after it.
+    private static let age: Statement = """
+        SELECT coalesce(extract(epoch FROM clock_timestamp() - min(first.created_at)), 0)::bigint
+          FROM (SELECT *, coalesce(snap_to, snap_from) AS snap_end FROM outbox_tick) t, LATERAL (
+              (SELECT created_at FROM outbox
+                WHERE t.snap_to IS NOT NULL AND id > greatest(t.last_id, t.new_id - 1)
+                  AND tx >= pg_snapshot_xmax(t.snap_from) AND pg_visible_in_snapshot(tx, t.snap_to)
+                ORDER BY id LIMIT 1)
+              UNION ALL
+              SELECT late.created_at
+                FROM unnest(ARRAY(SELECT pg_snapshot_xip(t.snap_from))) AS under_way (tx),
+                     LATERAL (SELECT created_at FROM outbox
+                               WHERE (outbox.tx, id) > (under_way.tx, t.last_id) AND outbox.tx <= under_way.tx
+                               ORDER BY outbox.tx, id LIMIT 1) late
+               WHERE t.snap_to IS NOT NULL AND pg_visible_in_snapshot(under_way.tx, t.snap_to)
+              UNION ALL
+              (SELECT created_at FROM outbox WHERE tx >= pg_snapshot_xmax(t.snap_end) ORDER BY tx, id LIMIT 1)
+              UNION ALL
+              SELECT later.created_at
+                FROM unnest(ARRAY(SELECT pg_snapshot_xip(t.snap_end))) AS under_way (tx),
+                     LATERAL (SELECT created_at FROM outbox
+                               WHERE outbox.tx >= under_way.tx AND outbox.tx <= under_way.tx
+                               ORDER BY outbox.tx, id LIMIT 1) later
+          ) first
+        """
+
+    /// The next rows of the tick that `position` describes, in the order of ids; empty when there are no more.
+    public func page(
+        of position: TickPosition,
+        after id: Int64,
+        limits: PageLimits = PageLimits()
+    ) async throws(TickFailure) -> [OutboxRow] {
+        guard let to = position.to else { return [] }
+        do throws(DatabaseError) {
+            return try await walk(
+                BoundStatement(
+                    Self.page,
+                    position.from,
+                    to,
+                    id,
+                    position.newID,
+                    limits.rowCount,
+                    limits.byteCount
+                )
+            ).map(outboxRow)
+        } catch { throw .database(error) }
+    }
+
+    /// Published rows that have not been truncated yet, in the order of ids.
+    public func retainedRows(
+        for request: OutboxRequest,
+        after id: Int64,
+        limits: PageLimits = PageLimits()
+    ) async throws(DatabaseError) -> [OutboxRow] {
+        try await walk(
+            BoundStatement(
+                Self.retained,
+                id,
+                request.key,
+                request.since,
+                limits.rowCount,
+                limits.byteCount
+            )
+        ).map(outboxRow)
+    }
+
+    /// How old the oldest unpublished row is, in whole seconds; 0 when there is none.
+    public func unpublishedAgeSeconds() async throws(DatabaseError) -> Int64 {
+        try await walk(BoundStatement(Self.age)).first?.int64(0) ?? 0
+    }
+
+    private func walk(_ statement: BoundStatement) async throws(DatabaseError) -> Rows {
+        guard let rows = try await pool.pipeline([BoundStatement(Self.walkIndexes), statement]).last else {
+            throw .unexpectedResult("the server sent no result")
+        }
+        return rows
+    }
+}
+
+/// Reads columns `id, event_id, topic, key, version, headers, payload`.
+func outboxRow(_ row: Row) throws(DatabaseError) -> OutboxRow {
+    let pairs = try row.textArray(5)
+    guard pairs.count.isMultiple(of: 2) else {
+        throw .unexpectedResult("outbox row has a header without a value")
+    }
+    let headers = stride(from: 0, to: pairs.count, by: 2).map { (name: pairs[$0], value: pairs[$0 + 1]) }
+    do {
+        let event = try OutboxEvent(
+            id: try row.text(1),
+            topic: try row.text(2),
+            key: try row.text(3),
+            version: try row.int64(4),
+            headers: headers,
+            payload: try row.bytes(6)
+        )
+        return OutboxRow(id: try row.int64(0), event: event)
+    } catch let failure as DatabaseError {
+        throw failure
+    } catch { throw .unexpectedResult("outbox row over the payload limit") }
+}

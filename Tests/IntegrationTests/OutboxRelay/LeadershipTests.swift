@@ -1,0 +1,111 @@
+import Determinism
+import PostgresClient
+import ServiceBootstrap
+import ServiceLifecycle
+import TestSupport
+import Testing
+import TransactionalOutbox
+
+@testable import OutboxRelay
+
+@Suite("I33 I34 one relay leads", .timeLimit(.minutes(2)))
+struct LeadershipTests {
+    private func leaders(_ relays: [RunningRelay]) -> [Int] {
+        relays.indices.filter { relays[$0].figures.isLeader }
+    }
+
+    @Test func aStoppedLeaderHandsOverAtOnce() async throws {
+        try await RelayRig.with { rig in
+            // A lease of a minute: a takeover by expiry would not come in time.
+            let first = RunningRelay(rig.world, rig.cluster, leaseTTL: .seconds(60))
+            try await eventually { first.figures.isLeader }
+            let second = RunningRelay(rig.world, rig.cluster, leaseTTL: .seconds(4))
+            async let writing: Void = rig.write(for: .seconds(3))
+            try await rig.world.time.sleep(for: .seconds(1))
+            #expect(leaders([first, second]) == [0])
+            try await first.stop()
+            let stoppedAt = rig.world.time.uptime
+            try await eventually("the other leads") { second.figures.isLeader }
+            #expect(rig.world.time.uptime - stoppedAt < .seconds(2))
+            try await writing
+            let findings = try await rig.arrivals()
+            try await second.stop()
+            // What was under way was drained, so nothing is sent twice.
+            #expect(findings.isClean && findings.repeats == 0, "\(findings)")
+        }
+    }
+
+    @Test func aVanishedLeaderIsFollowedWhenItsLeaseIsOver() async throws {
+        try await RelayRig.with { rig in
+            var relays = [RunningRelay(rig.world, rig.cluster, leaseTTL: .seconds(1))]
+            async let writing: Void = rig.write(for: .seconds(5))
+            for _ in 0..<3 {
+                let leader = relays[relays.count - 1]
+                try await eventually("a leader") { leader.figures.isLeader }
+                relays.append(RunningRelay(rig.world, rig.cluster, leaseTTL: .seconds(1)))
+                try await rig.world.time.sleep(for: .milliseconds(400))
+                await leader.vanish()
+            }
+            try await writing
+            let findings = try await rig.arrivals()
+            findings.report("relay, 3 leaders vanished")
+            try await relays[3].stop()
+            #expect(findings.isClean && rig.topic.differences == 0, "\(findings)")
+        }
+    }
+
+    @Test func aStopDoesNotWaitForABrokerThatIsAway() async throws {
+        try await RelayRig.with { rig in
+            rig.cluster.takeDown()
+            let relay = RunningRelay(rig.world, rig.cluster)
+            try await rig.world.change("a")
+            try await eventually { relay.figures.isLeader }
+            try await rig.world.time.sleep(for: .milliseconds(300))
+            let before = rig.world.time.uptime
+            try await relay.stop()
+            #expect(rig.world.time.uptime - before < .seconds(9))
+        }
+    }
+}
+
+@Suite("The doorbell", .serialized, .timeLimit(.minutes(1)))
+struct DoorbellTests {
+    /// Commit to acknowledgement, the relay having been idle before, in milliseconds.
+    private func latencies(_ rig: RelayRig, ring: @escaping @Sendable () -> Void) async throws -> [Double] {
+        let relay = RunningRelay(rig.world, rig.cluster, leaseTTL: .seconds(20))
+        var latencies: [Double] = []
+        for number in 0..<21 {
+            try await rig.world.time.sleep(for: .milliseconds(150 + number * 7))
+            try await rig.world.change("k")
+            let committedAt = rig.world.time.uptime
+            ring()
+            while relay.figures.snapshot.publishedCount <= number {
+                try await rig.world.time.sleep(for: .microseconds(200))
+            }
+            latencies.append((rig.world.time.uptime - committedAt).inSeconds * 1_000)
+        }
+        try await relay.stop()
+        return latencies.dropFirst().sorted()
+    }
+
+    @Test func aRingWakesTheRelayLongBeforeItsPoll() async throws {
+        try await RelayRig.with { rig in
+            let doorbell = Doorbell(pool: rig.world.pool, time: rig.world.time)
+            let group = ServiceGroup(services: [doorbell], logger: quietLogger)
+            let ringing = Task { try await group.run() }
+            let rung = try await latencies(rig) { doorbell.ring() }
+            await group.triggerGracefulShutdown()
+            try await ringing.value
+            print("doorbell | commit to ack, ms | median \(rung[10]), max \(rung[19])")
+            #expect(rung[10] < 50, "\(rung)")
+        }
+    }
+
+    @Test func aLostRingCostsOnePollInterval() async throws {
+        try await RelayRig.with { rig in
+            let polled = try await latencies(rig) {}
+            print("poll | commit to ack, ms | median \(polled[10]), max \(polled[19])")
+            #expect(polled[10] < 400, "\(polled)")
+        }
+    }
+}
