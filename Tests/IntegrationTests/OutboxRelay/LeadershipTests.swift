@@ -8,7 +8,7 @@ import TransactionalOutbox
 
 @testable import OutboxRelay
 
-@Suite("I33 I34 one relay leads", .timeLimit(.minutes(2)))
+@Suite("I33 I34 one relay leads", .serialized, .timeLimit(.minutes(2)))
 struct LeadershipTests {
     private func leaders(_ relays: [RunningRelay]) -> [Int] {
         relays.indices.filter { relays[$0].figures.isLeader }

@@ -56,6 +56,8 @@ struct RelayDeliveryTests {
                 relay.producer?.raiseFatalError()
             }
             try await writing
+            // Whatever the last producer was doing: the next row finds it dead and is published all the same.
+            try await rig.world.change("last")
             let findings = try await rig.arrivals()
             try await relay.stop()
             findings.report("relay, 3 fatal producer errors")
@@ -135,7 +137,7 @@ struct RelayRetentionTests {
     }
 }
 
-@Suite("I18 a row that cannot be published holds up its own key only", .timeLimit(.minutes(2)))
+@Suite("I18 a row that cannot be published holds up its own key only", .serialized, .timeLimit(.minutes(2)))
 struct RelayParkingTests {
     private static let reasons: Statement = "SELECT version, reason FROM outbox_parked ORDER BY id"
 

@@ -113,7 +113,7 @@ struct PlanTests {
             let ticks = TickStore(world.pool)
             _ = try await world.pool.execute(Self.explainer)
             var position = try await ticks.adopt(epoch: 1)
-            let (appended, mayCommit) = (Flag(), Flag())
+            let (appended, mayCommit) = (Latch(), Latch())
             async let late: Void = world.transact { tx in
                 try await world.change("late", in: tx)
                 appended.set()

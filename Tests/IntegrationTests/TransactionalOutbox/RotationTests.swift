@@ -75,7 +75,7 @@ struct RotationTests {
             let log = FakeLog()
             try await world.change("a")
             try await readAll(world, log)
-            let (picked, mayInsert) = (Flag(), Flag())
+            let (picked, mayInsert) = (Latch(), Latch())
             async let late: Void = world.transact { tx in
                 let slot = try await tx.query(Self.writerSlot).first?.int(0) ?? -1
                 picked.set()
@@ -104,7 +104,7 @@ struct RotationTests {
         try await OutboxWorld.with { world in
             let log = FakeLog()
             try await world.change("a")
-            let (inserted, mayCommit) = (Flag(), Flag())
+            let (inserted, mayCommit) = (Latch(), Latch())
             async let open: Void = world.transact { tx in
                 try await world.change("late", in: tx)
                 inserted.set()

@@ -2,6 +2,7 @@ import Determinism
 import PostgresClient
 import ServiceBootstrap
 import Synchronization
+import TestSupport
 import TransactionalOutbox
 
 /// The relay's loop without Kafka: read a tick, append to the log, advance. It may die between any two steps.
@@ -81,7 +82,7 @@ final class Counter: Sendable {
 }
 
 /// True from the moment somebody says so.
-final class Flag: Sendable {
+final class Latch: Sendable {
     private let value = Mutex(false)
     var isSet: Bool { value.withLock { $0 } }
     func set() { value.withLock { $0 = true } }

@@ -20,9 +20,9 @@ struct TickReaderTests {
         _ world: OutboxWorld,
         keyCount: Int = 40,
         appendsEarly: Bool = true,
-        _ reader: @escaping @Sendable (Flag) async throws -> Void
+        _ reader: @escaping @Sendable (Latch) async throws -> Void
     ) async throws {
-        let isOver = Flag()
+        let isOver = Latch()
         let deadline = world.time.uptime + loadTime
         async let reading: Void = reader(isOver)
         try await withThrowingTaskGroup(of: Void.self) { group in

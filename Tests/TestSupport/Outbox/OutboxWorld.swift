@@ -1,4 +1,5 @@
 internal import Determinism
+internal import Leases
 public import PostgresClient
 public import ServiceBootstrap
 public import TransactionalOutbox
@@ -17,7 +18,13 @@ public struct OutboxWorld: Sendable {
             $0.leaseWaitLimit = .seconds(20)
         } _: { pool in
             try await Migrator.migrate(
-                [Migration(number: 1, name: "outbox", sql: OutboxSchema.version1 + aggregates)],
+                [
+                    Migration(
+                        number: 1,
+                        name: "outbox",
+                        sql: OutboxSchema.version1 + LeaseStore.schema + aggregates
+                    )
+                ],
                 on: pool
             )
             return try await body(OutboxWorld(pool: pool))
