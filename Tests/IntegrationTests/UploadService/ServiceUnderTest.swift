@@ -60,6 +60,8 @@ struct ServiceUnderTest: Sendable {
         var options = ServiceOptions()
         try change(&options)
         let chosen = options
+        await Turnstile.services.enter()
+        defer { Task { await Turnstile.services.leave() } }
         try await withDatabase(options.database) { pool in
             try await Migrator.migrate(Schema.migrations, on: pool)
             for (token, tenant, name) in [(ann, "acme", "ann"), (bob, "acme", "bob"), (zoe, "zeta", "zoe")] {
@@ -78,7 +80,9 @@ struct ServiceUnderTest: Sendable {
         _ own: PostgresSettings?,
         _ body: (PostgresPool) async throws -> Void
     ) async throws {
-        guard let own else { return try await TestDatabase.withSchema { try await body($0) } }
+        guard let own else {
+            return try await TestDatabase.withSchema({ $0.connectionLimit = 3 }) { try await body($0) }
+        }
         let pool = TestDatabase.makePool(own)
         do { try await body(pool) } catch {
             await pool.close()
