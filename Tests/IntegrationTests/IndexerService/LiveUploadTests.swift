@@ -63,7 +63,7 @@ struct LiveUploadTests {
 
     /// Runs each part of the cleanup again and again while uploads come in.
     private func race(_ world: IndexerWorld, _ cleanup: [@Sendable () async throws -> Void]) async throws {
-        let isOver = Flag()
+        let isOver = Signal()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for part in cleanup { group.addTask { while !isOver.isRaised { try await part() } } }
             defer { isOver.raise() }
@@ -136,7 +136,7 @@ struct LiveUploadTests {
     }
 }
 
-private final class Flag: Sendable {
+private final class Signal: Sendable {
     private let value = Atomic(false)
     var isRaised: Bool { value.load(ordering: .relaxed) }
     func raise() { value.store(true, ordering: .relaxed) }

@@ -144,6 +144,6 @@ func search(
     on pool: PostgresPool
 ) async throws -> [SearchHit] {
     let encoded = text.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
-    let request = try SearchRequest(QueryValues("q=\(encoded)\(more)"))
+    let request = try SearchRequest(query: "q=\(encoded)\(more)")
     return try await SearchStore(pool).search(request, tenant: tenant, owner: owner)
 }
