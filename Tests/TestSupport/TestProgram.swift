@@ -26,6 +26,11 @@ public final class TestProgram: Sendable {
 
     deinit { process.signal(SIGKILL) }
 
+    /// The test's own environment, without what is meant for tests: the programs take it for typing errors.
+    private static var inheritedEnvironment: [String: String] {
+        ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("WAYBILL_TEST_") }
+    }
+
     /// Starts `name` from the build folder and waits for its ready line.
     ///
     /// - Parameters:
@@ -42,7 +47,7 @@ public final class TestProgram: Sendable {
         let process = try await ChildProcess.spawn(
             BuildFolder.executable(name),
             arguments,
-            environment: ProcessInfo.processInfo.environment.merging(environment) { _, new in new },
+            environment: inheritedEnvironment.merging(environment) { _, new in new },
             outputPath: BuildFolder.outputPath(for: name)
         )
         let prefix = ready ?? "\(name) ready"
@@ -66,7 +71,7 @@ public final class TestProgram: Sendable {
         let process = try await ChildProcess.spawn(
             BuildFolder.executable(name),
             arguments,
-            environment: ProcessInfo.processInfo.environment.merging(environment) { _, new in new },
+            environment: inheritedEnvironment.merging(environment) { _, new in new },
             outputPath: BuildFolder.outputPath(for: name)
         )
         return TestProgram(name: name, process: process, readyLine: "")
