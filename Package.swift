@@ -201,7 +201,8 @@ let package = Package(
             name: "TestSupport",
             dependencies: [
                 "AccessTokens", "Determinism", "Digests", "EventContracts", "FaultPoints", "KafkaClient",
-                "Leases", "ObjectStore", "PostgresClient", "SagaEngine", "ServiceBootstrap", "TransactionalOutbox",
+                "Leases", "ObjectStore", "PostgresClient", "SagaEngine", "ServiceBootstrap",
+                "TransactionalOutbox",
                 asyncHTTPClient, logging, nioCore, nioHTTP1,
             ],
             path: "Tests/TestSupport",

@@ -78,25 +78,31 @@ extension Wiring {
             guard let age = try? await ticks.unpublishedAgeSeconds() else { return [] }
             return [Sample(Double(age))]
         }
-        metrics.gauge(
-            "waybill_sagas",
-            help: "Sagas under way, and those of them that have failed five times or more in a row.",
-            labels: ["kind", "condition"]
-        ) {
-            guard let census = try? await SagaStore.census(stuckAttempts: 5, on: pool) else { return [] }
-            return census.flatMap {
-                [
-                    Sample(Double($0.count), labels: [$0.kind, "open"]),
-                    Sample(Double($0.stuckCount), labels: [$0.kind, "stuck"]),
-                ]
-            }
+        addSagaMetrics()
+    }
+
+    private func addSagaMetrics() {
+        let (metrics, pool) = (surroundings.metrics, surroundings.pool)
+        let census: @Sendable ((SagaCensus) -> Int64) async -> [Sample] = { value in
+            let census = (try? await SagaStore.census(stuckAttempts: Self.stuckAttempts, on: pool)) ?? []
+            return census.map { Sample(Double(value($0)), labels: [$0.kind]) }
+        }
+        metrics.gauge("waybill_sagas", help: "Sagas under way.", labels: ["kind"]) { await census(\.count) }
+        metrics.gauge("waybill_sagas_stuck", help: "Sagas that keep failing.", labels: ["kind"]) {
+            await census(\.stuckCount)
+        }
+        metrics.gauge("waybill_saga_oldest_age_seconds", help: "Age of the oldest saga.", labels: ["kind"]) {
+            await census(\.oldestAgeSeconds)
         }
     }
+
+    /// Sagas that failed so often in a row count as stuck; the indexer's number too.
+    private static var stuckAttempts: Int { 8 }
 
     private func addReplyMetrics(_ replies: ConsumerFigures) {
         let metrics = surroundings.metrics
         metrics.counter(
-            "waybill_consumed_records_total",
+            "waybill_consumer_records_total",
             help: "Records of waybill.index.v1 read, by what became of them.",
             labels: ["outcome"]
         ) {
@@ -108,6 +114,14 @@ extension Wiring {
                 Sample(Double(counts.parked), labels: ["parked"]),
             ]
         }
+        let pool = surroundings.pool
+        metrics.gauge(
+            "waybill_parked_records",
+            help: "Records that could not be applied, and those behind them."
+        ) {
+            let count = try? await InboxStore.parkedCount(consumer: IndexReplies.consumer, on: pool)
+            return count.map { [Sample(Double($0))] } ?? []
+        }
         metrics.gauge(
             "waybill_consumer_lag_records",
             help: "Records of waybill.index.v1 that are not applied yet."
@@ -117,7 +131,7 @@ extension Wiring {
         metrics.gauge(
             "waybill_consumer_partitions",
             help: "Partitions of waybill.index.v1 held by this process.",
-            labels: ["condition"]
+            labels: ["state"]
         ) {
             let now = replies.snapshot
             return [

@@ -20,14 +20,15 @@ public enum SagaStore {
            SET context = EXCLUDED.context, log = '{}', epoch = sagas.epoch + 1, owner = '',
                lease_until = '-infinity', wake_at = clock_timestamp(), attempts = 0, last_failure = NULL
         """
+    /// An array, so that the subquery runs once: `IN` may be planned to run it for each row, and each run locks others.
     private static let claimDue: Statement = """
         UPDATE sagas
            SET owner = $1, epoch = epoch + 1,
                lease_until = clock_timestamp() + make_interval(secs => $2::bigint / 1000.0)
-         WHERE id IN (
+         WHERE id = ANY (ARRAY(
                SELECT id FROM sagas
                 WHERE greatest(wake_at, lease_until) <= clock_timestamp() AND kind = ANY ($3::text[])
-                ORDER BY greatest(wake_at, lease_until) LIMIT $4 FOR UPDATE SKIP LOCKED)
+                ORDER BY greatest(wake_at, lease_until) LIMIT $4 FOR UPDATE SKIP LOCKED))
         RETURNING id, kind, subject, context, log, epoch, attempts
         """
     private static let renew: Statement = """

@@ -8,7 +8,7 @@ public struct FinishedProgram: Sendable {
 
     /// Runs `name` from the build folder with an empty standard input and waits until it ends.
     ///
-    /// - Parameter environment: added to the test's own environment.
+    /// - Parameter environment: added to the test's own environment, from which `WAYBILL_TEST_…` is left out.
     public static func run(
         _ name: String,
         _ arguments: [String],
@@ -17,7 +17,7 @@ public struct FinishedProgram: Sendable {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: try BuildFolder.executable(name))
         process.arguments = arguments
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }
+        process.environment = childEnvironment(adding: environment)
         let (output, errors) = (Pipe(), Pipe())
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = output

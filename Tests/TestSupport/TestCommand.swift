@@ -10,7 +10,7 @@ public struct TestCommand: Sendable {
 
     /// - Parameters:
     ///   - path: absolute, or the name of one of this package's executables.
-    ///   - environment: added to the test's own environment.
+    ///   - environment: added to the test's own environment, from which `WAYBILL_TEST_…` is left out.
     /// - Throws: when it cannot be started or does not end within `limit`; it is killed then.
     public static func run(
         _ path: String,
@@ -22,7 +22,7 @@ public struct TestCommand: Sendable {
         let process = try await ChildProcess.spawn(
             path.hasPrefix("/") ? path : BuildFolder.executable(path),
             arguments,
-            environment: ProcessInfo.processInfo.environment.merging(environment) { _, new in new },
+            environment: childEnvironment(adding: environment),
             outputPath: BuildFolder.outputPath(for: name)
         )
         do {

@@ -26,16 +26,11 @@ public final class TestProgram: Sendable {
 
     deinit { process.signal(SIGKILL) }
 
-    /// The test's own environment, without what is meant for tests: the programs take it for typing errors.
-    private static var inheritedEnvironment: [String: String] {
-        ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("WAYBILL_TEST_") }
-    }
-
     /// Starts `name` from the build folder and waits for its ready line.
     ///
     /// - Parameters:
     ///   - ready: how the ready line begins; `"<name> ready"` unless told.
-    ///   - environment: added to the test's own environment.
+    ///   - environment: added to the test's own environment, from which `WAYBILL_TEST_…` is left out.
     /// - Throws: `TestProgramFailure` with the program's output when it ends or stays silent; no child is left.
     public static func start(
         _ name: String,
@@ -47,7 +42,7 @@ public final class TestProgram: Sendable {
         let process = try await ChildProcess.spawn(
             BuildFolder.executable(name),
             arguments,
-            environment: inheritedEnvironment.merging(environment) { _, new in new },
+            environment: childEnvironment(adding: environment),
             outputPath: BuildFolder.outputPath(for: name)
         )
         let prefix = ready ?? "\(name) ready"
@@ -71,7 +66,7 @@ public final class TestProgram: Sendable {
         let process = try await ChildProcess.spawn(
             BuildFolder.executable(name),
             arguments,
-            environment: inheritedEnvironment.merging(environment) { _, new in new },
+            environment: ProcessInfo.processInfo.environment.merging(environment) { _, new in new },
             outputPath: BuildFolder.outputPath(for: name)
         )
         return TestProgram(name: name, process: process, readyLine: "")

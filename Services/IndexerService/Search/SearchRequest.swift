@@ -17,7 +17,12 @@ struct SearchRequest: Equatable, Sendable {
     /// UTF-8 bytes of a filter.
     static let filterByteLimit = 1_024
 
-    init(_ query: QueryValues) throws(Problem) {
+    fileprivate static let code = "INVALID_SEARCH"
+    private static let parameters: Set = ["q", "limit", "cursor", "content_type", "name_prefix"]
+
+    /// - Parameter query: what follows `?`, undecoded.
+    init(query text: String?) throws(Problem) {
+        let query = try QueryValues(text, known: Self.parameters, code: Self.code)
         let text = query["q"] ?? ""
         guard text.unicodeScalars.count <= SearchQuery.inputLimit else {
             throw .invalidSearch("q", "may have \(SearchQuery.inputLimit) characters at most")
@@ -62,7 +67,7 @@ struct SearchRequest: Equatable, Sendable {
 
 extension Problem {
     fileprivate static func invalidSearch(_ parameter: String, _ demand: String) -> Problem {
-        Problem(status: 400, code: "INVALID_SEARCH", detail: "The query parameter \(parameter) \(demand).")
+        Problem(status: 400, code: SearchRequest.code, detail: "The query parameter \(parameter) \(demand).")
     }
 }
 

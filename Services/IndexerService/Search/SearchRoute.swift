@@ -15,7 +15,7 @@ struct SearchRoute: Sendable {
     func add(to routes: some RouterMethods<ServiceContext>) {
         routes.get("api/v1/search") { request, context in
             let caller = try context.requireCaller()
-            let search = try SearchRequest(QueryValues(request.uri.query))
+            let search = try SearchRequest(query: request.uri.query)
             var hits = try await find(search, caller.tenant, caller.principal)
             let isMore = hits.count > search.limit
             if isMore { hits.removeLast() }

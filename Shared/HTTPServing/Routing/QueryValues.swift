@@ -1,35 +1,52 @@
 /// The query of a request as forms and URL libraries write it: `+` is a space (WHATWG URL, section 5.1).
 ///
 /// The framework's own parameters leave `+` as it is, so `q=tax+report` would be one word.
+///
+/// A parameter that is unknown, repeated or broken is refused, because it may be the one that mattered.
 public struct QueryValues: Sendable {
-    private let pairs: [(name: String, value: String)]
+    private let values: [String: String]
 
-    /// - Parameter query: what follows `?`, undecoded.
-    /// - Throws: 400 when an escape is broken or the text is not UTF-8.
-    public init(_ query: String?) throws(Problem) {
-        var pairs: [(name: String, value: String)] = []
+    /// - Parameters:
+    ///   - query: what follows `?`, undecoded.
+    ///   - known: the names this path takes.
+    ///   - code: of the problem that is thrown.
+    /// - Throws: 400, saying which parameter.
+    public init(_ query: String?, known: Set<String>, code: String) throws(Problem) {
+        var values: [String: String] = [:]
         for pair in (query ?? "").utf8.split(separator: UInt8(ascii: "&")) {
             let parts = pair.split(
                 separator: UInt8(ascii: "="),
                 maxSplits: 1,
                 omittingEmptySubsequences: false
             )
-            guard let name = Self.decoded(parts[0]),
-                let value = Self.decoded(parts.dropFirst().first ?? Substring().utf8)
-            else {
+            guard let name = Self.decoded(parts[0]), known.contains(name) else {
+                let list = known.sorted().joined(separator: ", ")
                 throw Problem(
                     status: 400,
-                    code: "MALFORMED_QUERY",
-                    detail: "The query holds a broken %-escape, or is not UTF-8."
+                    code: code,
+                    detail: "The query has a parameter that is not known here; known are: \(list)."
                 )
             }
-            pairs.append((name, value))
+            guard values[name] == nil else {
+                throw Problem(
+                    status: 400,
+                    code: code,
+                    detail: "The query parameter \(name) is given more than once."
+                )
+            }
+            guard let value = Self.decoded(parts.dropFirst().first ?? Substring().utf8) else {
+                throw Problem(
+                    status: 400,
+                    code: code,
+                    detail: "The query parameter \(name) holds a broken %-escape, or is not UTF-8."
+                )
+            }
+            values[name] = value
         }
-        self.pairs = pairs
+        self.values = values
     }
 
-    /// The first value of that name.
-    public subscript(name: String) -> String? { pairs.first { $0.name == name }?.value }
+    public subscript(name: String) -> String? { values[name] }
 
     private static func decoded(_ text: Substring.UTF8View) -> String? {
         var bytes: [UInt8] = []

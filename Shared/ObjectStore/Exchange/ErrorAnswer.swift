@@ -8,7 +8,9 @@ enum ErrorAnswer {
     /// Nil when the answer is a success.
     static func failure(in answer: Answer, of request: S3Request, now: Timestamp) -> AttemptFailure? {
         if (200..<300).contains(answer.status) {
-            guard request.mayFailWith200 else { return nil }
+            // Documented for a few calls only, but a gateway in between may do it to any: an upload believed because of
+            // its status alone would be lost.
+            guard request.mayFailWith200 || beginsAsError(answer.body) else { return nil }
             guard let root = try? XMLReader.parse(Array(answer.body.readableBytesView)) else {
                 // The answer was cut or is not XML: nothing can be said about the effect.
                 return .lost("a success without a readable body")
@@ -22,6 +24,11 @@ enum ErrorAnswer {
             return failure(answer, code: "RequestTimeTooSkewed", nil)
         }
         return failure(answer, code: error?.text("Code") ?? codeWithoutBody(answer), error?.text("Message"))
+    }
+
+    /// Cheap enough for every answer: errors are short, and their root comes within the first line or two.
+    private static func beginsAsError(_ body: ByteBuffer) -> Bool {
+        String(decoding: body.readableBytesView.prefix(256), as: UTF8.self).contains("<Error")
     }
 
     static func failure(_ answer: Answer, code: String, _ message: String?) -> AttemptFailure {

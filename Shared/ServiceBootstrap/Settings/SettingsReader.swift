@@ -145,9 +145,9 @@ public struct SettingsReader: Sendable {
     }
 
     private func unknownNames() -> [String] {
-        environment.keys
-            .filter { $0.hasPrefix(ownPrefix) && !knownNames.contains($0) }
-            .sorted()
+        environment
+            .filter { $0.key.hasPrefix(ownPrefix) && !knownNames.contains($0.key) && !$0.value.isEmpty }
+            .keys.sorted()
             .map { "\($0) is not a setting of this program (a typing error?)" }
     }
 }

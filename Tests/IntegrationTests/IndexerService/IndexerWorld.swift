@@ -218,94 +218,12 @@ final class IndexerWorld: Sendable {
     /// Makes postponed sagas due, so that a test need not wait for the backoff.
     func hurry() async throws { _ = try await pool.execute(Statements.hurry) }
 
-    // MARK: The store
-
-    func put(_ key: String, _ text: String) async throws {
-        _ = try await store.put(key, body: .bytes(ByteBuffer(string: text)))
-    }
-
-    func enableVersioning() async throws {
-        var request = S3Request(.PUT, nil, effect: .idempotent)
-        request.query = [("versioning", "")]
-        request.payload = .bytes(
-            ByteBuffer(string: "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>")
-        )
-        _ = try await store.perform(request)
-    }
-
-    func isAbsent(_ key: String) async throws -> Bool { try await ObjectRemover(store: store).isAbsent(key) }
-
-    /// Adds a fault, as DevStore's `/_faults` takes it; nil clears all.
-    func inject(_ rules: String?) async throws {
-        var request = HTTPClientRequest(url: devStore.address + "/_faults")
-        request.method = rules == nil ? .DELETE : .POST
-        if let rules { request.body = .bytes(ByteBuffer(string: rules)) }
-        let answer = try await HTTPClient.shared.execute(request, timeout: .seconds(10))
-        guard answer.status == .noContent else { throw StoreFaultRefused() }
-    }
-
-    // MARK: What became of it
-
-    func answers() async throws -> [FileEvent] { try await Self.answers(on: pool) }
-
-    /// What the outbox holds, oldest first.
-    static func answers(on pool: PostgresPool) async throws -> [FileEvent] {
-        try await pool.query(Statements.outbox).map { row in
-            let pairs = try row.textArray(1)
-            let headers = stride(from: 0, to: pairs.count, by: 2).map {
-                (pairs[$0], Array(pairs[$0 + 1].utf8))
-            }
-            let decoded = DecodedEvent(
-                key: Array(try row.text(0).utf8),
-                headers: headers,
-                payload: try row.bytes(2)
-            )
-            guard case .event(let event) = decoded else { throw UnexpectedEvent(decoded: decoded) }
-            return event
-        }
-    }
-
-    func document(_ fileID: UUID) async throws -> DocumentRow? {
-        try await DocumentRow.all(on: pool).first { $0.fileID == fileID }
-    }
+    /// What time does to the lease of a process that died.
+    func abandonLeases() async throws { _ = try await pool.execute(Statements.abandonLeases) }
 
     private enum Statements {
         static let sagaCount: Statement = "SELECT count(*) FROM sagas"
         static let hurry: Statement = "UPDATE sagas SET wake_at = clock_timestamp()"
-        static let outbox: Statement = "SELECT key, headers, payload FROM outbox ORDER BY id"
-    }
-}
-
-private struct StoreFaultRefused: Error {}
-struct UnexpectedEvent: Error { let decoded: DecodedEvent }
-
-/// A row of `documents` as it is compared.
-struct DocumentRow: Equatable, Sendable {
-    let fileID: UUID
-    let version: Int64
-    let state: String
-    let indexState: String
-    let name: String?
-    let objectKey: String?
-    let rest: String
-
-    private static let all: Statement = """
-        SELECT file_id, version, state, index_state, name, object_key,
-               concat_ws('|', tenant, owner, content_type, size, sha256, search::text, excerpt, updated_at)
-          FROM documents ORDER BY file_id
-        """
-
-    static func all(on pool: PostgresPool) async throws -> [DocumentRow] {
-        try await pool.query(all).map { row in
-            DocumentRow(
-                fileID: try row.uuid(0),
-                version: try row.int64(1),
-                state: try row.text(2),
-                indexState: try row.text(3),
-                name: try row.optionalText(4),
-                objectKey: try row.optionalText(5),
-                rest: try row.text(6)
-            )
-        }
+        static let abandonLeases: Statement = "UPDATE sagas SET lease_until = '-infinity'"
     }
 }

@@ -13,7 +13,7 @@ import Testing
 @testable import IndexerService
 
 /// Uploaders that reserve a row, write slowly and complete by compare-and-set, against a cleanup that runs all the time.
-@Suite("Cleanup against live uploads", .serialized, .timeLimit(.minutes(4)))
+@Suite("I6 cleanup never destroys a live upload", .serialized, .timeLimit(.minutes(4)))
 struct LiveUploadTests {
     private static let table = Migration(
         number: 7,
@@ -63,7 +63,7 @@ struct LiveUploadTests {
 
     /// Runs each part of the cleanup again and again while uploads come in.
     private func race(_ world: IndexerWorld, _ cleanup: [@Sendable () async throws -> Void]) async throws {
-        let isOver = Flag()
+        let isOver = Signal()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for part in cleanup { group.addTask { while !isOver.isRaised { try await part() } } }
             defer { isOver.raise() }
@@ -136,7 +136,7 @@ struct LiveUploadTests {
     }
 }
 
-private final class Flag: Sendable {
+private final class Signal: Sendable {
     private let value = Atomic(false)
     var isRaised: Bool { value.load(ordering: .relaxed) }
     func raise() { value.store(true, ordering: .relaxed) }

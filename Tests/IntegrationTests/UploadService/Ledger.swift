@@ -31,7 +31,7 @@ struct Ledger: Sendable {
     private static let uploads: Statement = "SELECT name, state FROM uploads ORDER BY created_at"
     private static let badKeys: Statement = """
         SELECT count(*) FROM uploads
-         WHERE object_key !~ '^[a-z0-9-]{1,63}/[0-9]{4}/[0-9]{2}/[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f-]{22}\\.[1-9][0-9]*$'
+         WHERE object_key !~ '^[a-z0-9-]{1,63}/[0-9]{4}/[0-9]{2}/[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f-]{21}\\.[1-9][0-9]*$'
             OR (SELECT count(*) FROM uploads other WHERE other.object_key = uploads.object_key) <> 1
         """
     /// Events of versions that no committed row ever had.

@@ -29,7 +29,7 @@ struct ServiceOptions {
     var database: PostgresSettings?
 
     init() {
-        limits.sagaLease = .seconds(3)
+        limits.sagaLease = .seconds(20)
         limits.sagaPollInterval = .milliseconds(100)
         limits.commitPatience = .seconds(3)
     }
@@ -60,6 +60,8 @@ struct ServiceUnderTest: Sendable {
         var options = ServiceOptions()
         try change(&options)
         let chosen = options
+        await Turnstile.services.enter()
+        defer { Task { await Turnstile.services.leave() } }
         try await withDatabase(options.database) { pool in
             try await Migrator.migrate(Schema.migrations, on: pool)
             for (token, tenant, name) in [(ann, "acme", "ann"), (bob, "acme", "bob"), (zoe, "zeta", "zoe")] {
@@ -78,7 +80,9 @@ struct ServiceUnderTest: Sendable {
         _ own: PostgresSettings?,
         _ body: (PostgresPool) async throws -> Void
     ) async throws {
-        guard let own else { return try await TestDatabase.withSchema { try await body($0) } }
+        guard let own else {
+            return try await TestDatabase.withSchema({ $0.connectionLimit = 3 }) { try await body($0) }
+        }
         let pool = TestDatabase.makePool(own)
         do { try await body(pool) } catch {
             await pool.close()
@@ -146,8 +150,8 @@ struct ServiceUnderTest: Sendable {
     private static func servicePool(_ options: ServiceOptions, _ settings: PostgresSettings) -> PostgresPool {
         var settings = settings
         if let conninfo = options.conninfo { settings.conninfo = conninfo }
-        settings.connectionLimit = 24
-        settings.leaseWaitLimit = .seconds(2)
+        settings.connectionLimit = 6
+        settings.leaseWaitLimit = .seconds(5)
         return TestDatabase.makePool(settings)
     }
 
@@ -226,7 +230,7 @@ extension ServiceUnderTest {
     }
 
     static func encoded(_ text: String) -> String {
-        text.utf8.map { "%" + hexPair($0) }.joined()
+        text.utf8.map { (0x61...0x7A).contains($0) ? String(Unicode.Scalar($0)) : "%" + hexPair($0) }.joined()
     }
 
     private static func hexPair(_ byte: UInt8) -> String {

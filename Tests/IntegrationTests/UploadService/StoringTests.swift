@@ -92,8 +92,8 @@ struct StoringTests {
             let items = answer.json["items"].items
             #expect(items.map { $0["status"].number } == [201, 422, 409, 400, 201])
             #expect(items.map { $0["name"].text } == ["a", "b", "a", "../c", "d"])
-            #expect(items[2]["error"]["errorCode"].text == "FILE_ALREADY_EXISTS")
-            #expect(items[4]["file"]["sha256"].text == Digest256.of("5").hex)
+            #expect(answer.json["items"][2]["error"]["errorCode"].text == "FILE_ALREADY_EXISTS")
+            #expect(answer.json["items"][4]["file"]["sha256"].text == Digest256.of("5").hex)
             try await service.ledger.settle()
             try await service.ledger.expectBytes(in: service.store)
         }

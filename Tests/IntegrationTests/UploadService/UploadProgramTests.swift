@@ -34,7 +34,7 @@ struct UploadProgramTests {
                     "WAYBILL_DATABASE_URL": cluster.settings.conninfo, "WAYBILL_HTTP_PORT": "0",
                     "WAYBILL_PORT_FILE": portFile, "S3_ENDPOINT": bucket.address, "S3_BUCKET": bucket.name,
                     "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test-secret-key",
-                    "KAFKA_BROKERS": "127.0.0.1:9",
+                    "KAFKA_BROKERS": "127.0.0.1:9", "WAYBILL_TEST_DATABASE": "", "WAYBILL_TEST_S3": "",
                 ]
                 let refused = try await FinishedProgram.run("UploadService", [], environment: environment)
                 #expect(refused.exitCode == 78)

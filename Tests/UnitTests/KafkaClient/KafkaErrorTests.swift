@@ -31,6 +31,8 @@ struct KafkaErrorTests {
         #expect(lag(11, 10) == 0)
         #expect(lag(nil, 10) == nil)
         #expect(lag(3, nil) == nil)
-        #expect(lag(.min, .max) == nil)
+        // Nothing read yet, asked to start at the beginning: everything there is remains.
+        #expect(lag(-2, 10) == 10)
+        #expect(lag(.min, .max) == .max)
     }
 }

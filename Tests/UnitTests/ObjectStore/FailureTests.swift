@@ -43,6 +43,13 @@ struct FailureTests {
         }
     }
 
+    @Test("200 with an error inside is never believed, whatever the call")
+    func errorInsideAnyAnswer() {
+        #expect(failure(200, "InternalError") != nil)
+        #expect(failure(200, "AccessDenied") != nil)
+        #expect(failure(200, body: "<ListBucketResult/>") == nil)
+    }
+
     @Test("200 with an error inside is an error, leading white space or not", arguments: ["", "\n  \t"])
     func errorInside200(space: String) {
         let body = "\(space)<?xml version=\"1.0\"?>\n<Error><Code>InternalError</Code></Error>"

@@ -6,7 +6,6 @@ enum SizeRules {
     /// Files and functions that were longer when the limit came, or have a reason. The list may only shrink: an entry
     /// holds the length it had, and goes when the offender is short enough.
     static let offenders: [String: Int] = [
-        "Services/UploadService/Files/FileStore.swift": 252,
         // One case per state and event, without default.
         "Services/UploadService/Uploads/UploadState.swift func applying": 66,
         "Services/UploadService/HTTP/Problems.swift": 269,

@@ -1,0 +1,123 @@
+import Determinism
+import EventContracts
+import PostgresClient
+
+import struct FoundationEssentials.UUID
+
+/// The moves of a file. Each is a compare-and-set; a file that was not in the expected state comes back as nil.
+extension FileStore {
+    private static let quarantine: Statement = """
+        UPDATE files
+           SET state = 'QUARANTINED', version = version + 1, quarantine_reason = $3, index_state = 'REJECTED',
+               updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
+         WHERE id = $1 AND version = $2 AND state = 'AVAILABLE'
+        RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
+                  version, index_state, quarantine_reason, delete_after, created_at, updated_at
+        """
+    private static let finishPurge: Statement = """
+        UPDATE files
+           SET state = 'PURGED', version = version + 1,
+               updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
+         WHERE id = $1 AND state = 'PURGING'
+        RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
+                  version, index_state, quarantine_reason, delete_after, created_at, updated_at
+        """
+    private static let delete: Statement = """
+        UPDATE files
+           SET state = 'DELETED', version = version + 1,
+               delete_after = clock_timestamp() + make_interval(secs => $3::bigint / 1000.0),
+               updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
+         WHERE id = $1 AND state = $2
+        RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
+                  version, index_state, quarantine_reason, delete_after, created_at, updated_at
+        """
+    private static let startPurge: Statement = """
+        UPDATE files
+           SET state = 'PURGING', version = version + 1,
+               updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
+         WHERE id = $1 AND state = 'DELETED' AND delete_after <= clock_timestamp() AND NOT legal_hold
+        RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
+                  version, index_state, quarantine_reason, delete_after, created_at, updated_at
+        """
+    private static let setIndexState: Statement = """
+        UPDATE files SET index_state = $3 WHERE id = $1 AND version >= $2 AND index_state <> $3
+        """
+    private static let restore: Statement = """
+        UPDATE files AS f
+           SET state = 'AVAILABLE', version = version + 1, delete_after = NULL, quarantine_reason = NULL,
+               updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
+         WHERE id = $1 AND state = 'DELETED' AND NOT EXISTS (
+               SELECT 1 FROM files AS other
+                WHERE other.tenant = f.tenant AND other.owner = f.owner AND other.name = f.name
+                  AND other.state IN ('AVAILABLE', 'QUARANTINED'))
+        RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
+                  version, index_state, quarantine_reason, delete_after, created_at, updated_at
+        """
+    private static let endRetention: Statement = """
+        UPDATE files
+           SET version = version + 1, delete_after = clock_timestamp(),
+               updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
+         WHERE id = $1 AND state = 'DELETED' AND delete_after > clock_timestamp()
+        RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
+                  version, index_state, quarantine_reason, delete_after, created_at, updated_at
+        """
+
+    /// Takes a file whose bytes are not what was acknowledged out of service; nil when it has moved on.
+    static func quarantine(
+        _ id: UUID,
+        version: Int64,
+        reason: String,
+        in tx: borrowing Transaction
+    ) async throws(DatabaseError) -> File? {
+        try await tx.query(quarantine, id, version, reason).first.map(file)
+    }
+
+    /// Makes the row a tombstone; nil when it is one already, or when its bytes are not to go.
+    static func finishPurge(_ id: UUID, in tx: borrowing Transaction) async throws(DatabaseError) -> File? {
+        try await tx.query(finishPurge, id).first.map(file)
+    }
+
+    /// Puts `file` in the trash until the database's clock has moved on by `retention`.
+    static func delete(
+        _ file: File,
+        retention: Duration,
+        in tx: borrowing Transaction
+    ) async throws(DatabaseError) -> File? {
+        try await tx.query(delete, file.id, file.state.rawValue, retention.wholeMilliseconds).first
+            .map(Self.file)
+    }
+
+    /// The point of no return; nil when the file was restored, is on legal hold, or its time has not come.
+    static func startPurge(_ id: UUID, in tx: borrowing Transaction) async throws(DatabaseError) -> File? {
+        try await tx.query(startPurge, id).first.map(file)
+    }
+
+    /// What the indexer said of `version`; ignored when it speaks of a version from the future.
+    static func setIndexState(
+        _ state: IndexState,
+        of id: UUID,
+        version: Int64,
+        in tx: borrowing Transaction
+    ) async throws(DatabaseError) {
+        try await tx.execute(setIndexState, id, version, state.rawValue)
+    }
+
+    /// Takes a file out of the trash; nil when the owner has a visible file of that name by now.
+    static func restore(_ file: File, in tx: borrowing Transaction) async throws(DatabaseError) -> File? {
+        do {
+            return try await tx.query(restore, file.id).first.map(Self.file)
+        } catch {
+            // Somebody stored that name between our look and our write.
+            if case .refused(_, _, constraint: "files_visible_name") = error { return nil }
+            throw error
+        }
+    }
+
+    /// Ends the time in which a deleted file can be restored; nil when it is over already.
+    static func endRetention(
+        of file: File,
+        in tx: borrowing Transaction
+    ) async throws(DatabaseError) -> File? {
+        try await tx.query(endRetention, file.id).first.map(Self.file)
+    }
+}
