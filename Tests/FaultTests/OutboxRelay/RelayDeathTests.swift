@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 import TransactionalOutbox
 
-@Suite("I13 I15 I50 the relay may die anywhere", .serialized, .timeLimit(.minutes(3)))
+@Suite("I13 I15 the relay may die anywhere", .serialized, .timeLimit(.minutes(3)))
 struct RelayDeathTests {
     private static let points = [
         "beforeTickPersisted", "afterTickPersisted", "beforePageProduced", "afterPageProduced",
