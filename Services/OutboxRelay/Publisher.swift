@@ -246,12 +246,3 @@ actor Publisher {
 
 /// Some record of a group can never be published.
 private struct Refusal: Error { let rowCount: Int }
-
-enum RelayFailure: Error {
-    /// Rows from the failed one on are not known to be on the log.
-    case producer(KafkaError?)
-}
-
-extension KafkaError {
-    fileprivate var reason: String { "\(name): \(message)" }
-}

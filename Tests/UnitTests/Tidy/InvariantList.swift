@@ -16,11 +16,12 @@ struct InvariantList {
     /// - Parameter tests: the text of all tests.
     func findings(tests: String) -> [String] {
         // The attribute is put together here so that this file names no suite.
-        let attribute = "@" + "Suite(\""
+        let attribute = "@" + "Suite("
         let tested = Set(
-            tests.split(separator: attribute, omittingEmptySubsequences: false).dropFirst().compactMap {
-                suite in
-                suite.prefixMatch(of: #/(I\d+) /#).map { String($0.output.1) }
+            tests.split(separator: attribute, omittingEmptySubsequences: false).dropFirst().flatMap { suite in
+                // One suite may hold several: its name begins with all their numbers.
+                suite.drop { $0.isWhitespace || $0 == "\"" }.split(separator: " ", maxSplits: 8)
+                    .prefix { $0.wholeMatch(of: #/I\d+/#) != nil }.map(String.init)
             }
         )
         return sorted(held.subtracting(tested)).map {

@@ -72,7 +72,7 @@ private struct OpenAPIDocument {
             )
             for case let file as URL in files ?? .init() where file.pathExtension == "swift" {
                 let text = try String(contentsOf: file, encoding: .utf8)
-                codes.formUnion(text.matches(of: #/code: "([A-Z_]+)"/#).map { String($0.output.1) })
+                codes.formUnion(text.matches(of: #/code(?::| =) "([A-Z_]+)"/#).map { String($0.output.1) })
             }
         }
         return codes
