@@ -95,6 +95,7 @@ let package = Package(
         library("CRdkafka", "rdkafka", "librdkafka-dev"),
         library("COpenSSL", "openssl", "libssl-dev"),
         .target(name: "CDevBrokerPort", path: "Shared/CDevBrokerPort"),
+        .target(name: "CAllocator", path: "Shared/CAllocator"),
 
         // Vocabulary: depends on nothing
         shared("Determinism"),
@@ -133,7 +134,7 @@ let package = Package(
         // The frame every program stands in
         shared(
             "ServiceBootstrap",
-            ["Determinism", "PostgresClient", logging, lifecycle, signals, nioCore]
+            ["CAllocator", "Determinism", "PostgresClient", logging, lifecycle, signals, nioCore]
         ),
         shared(
             "HTTPServing",
@@ -202,8 +203,7 @@ let package = Package(
             dependencies: [
                 "AccessTokens", "Determinism", "Digests", "EventContracts", "FaultPoints", "KafkaClient",
                 "Leases", "ObjectStore", "PostgresClient", "SagaEngine", "ServiceBootstrap",
-                "TransactionalOutbox",
-                asyncHTTPClient, logging, nioCore, nioHTTP1,
+                "TransactionalOutbox", asyncHTTPClient, logging, nioCore, nioHTTP1,
             ],
             path: "Tests/TestSupport",
             swiftSettings: strict

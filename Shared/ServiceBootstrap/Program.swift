@@ -1,3 +1,4 @@
+import CAllocator
 public import Determinism
 import FoundationEssentials
 import Glibc
@@ -68,6 +69,7 @@ public func runProgram(
 ) async -> ProgramExit {
     // A peer that hangs up must show as an error of the write, not end the process.
     signal(SIGPIPE, SIG_IGN)
+    callocator_give_large_blocks_back()
     let arguments = Array(CommandLine.arguments.dropFirst())
     guard arguments.isEmpty else { return await runCommand(name, commands, arguments) }
     let output = LogOutput(descriptor: 1)

@@ -160,6 +160,9 @@ struct IndexerProgramTests {
                 try await eventually(within: .seconds(40), "removed") {
                     try await store.head(story.objectKey) == nil
                 }
+                try await eventually(within: .seconds(20), "the removal is answered") {
+                    try await IndexerWorld.answers(on: stack.pool).count == 2
+                }
                 try await eventually(within: .seconds(20), "read again") {
                     try await get("\(url)/metrics", token: nil).1
                         .contains("waybill_consumer_records_total{outcome=\"repeated\"} 1\n")

@@ -12,6 +12,7 @@ final class CommitCutter: Sendable {
     private let listener: Int32
     private let armedCount = Atomic<Int>(0)
     private let cutCount = Atomic<Int>(0)
+    private let passedCount = Atomic<Int>(0)
 
     init() throws {
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
@@ -50,6 +51,8 @@ final class CommitCutter: Sendable {
     func stop() { shutdown(listener, Int32(SHUT_RDWR)) }
     /// The next `count` commits lose their answer.
     func arm(_ count: Int = 1) { armedCount.store(count, ordering: .sequentiallyConsistent) }
+    /// Commits whose answer reached the pool.
+    var passed: Int { passedCount.load(ordering: .sequentiallyConsistent) }
     var cuts: Int { cutCount.load(ordering: .sequentiallyConsistent) }
 
     private func copy(from source: Int32, to target: Int32, watching: Bool) {
@@ -57,8 +60,10 @@ final class CommitCutter: Sendable {
         while true {
             let count = recv(source, &chunk, chunk.count, 0)
             guard count > 0 else { break }
-            if watching, isCommitTag(chunk[..<count]), take() { break }
+            let isCommit = watching && isCommitTag(chunk[..<count])
+            if isCommit, take() { break }
             guard send(target, chunk, count, Int32(MSG_NOSIGNAL)) == count else { break }
+            if isCommit { passedCount.wrappingAdd(1, ordering: .sequentiallyConsistent) }
         }
         shutdown(source, Int32(SHUT_RDWR))
         shutdown(target, Int32(SHUT_RDWR))

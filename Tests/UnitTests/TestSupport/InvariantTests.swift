@@ -18,7 +18,7 @@ struct PlantedFault: CustomTestStringConvertible, Sendable {
 
 private typealias Sample = SampleEvidence
 
-@Suite("I41 I42 the checker of the invariants reports nothing healthy, and everything planted")
+@Suite("The checker of the invariants reports nothing healthy, and everything planted")
 struct InvariantTests {
     @Test func `a healthy stack has no violation and no unrest`() {
         #expect(Sample.make().violations == [])

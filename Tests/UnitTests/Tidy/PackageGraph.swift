@@ -56,7 +56,7 @@ struct PackageGraph: Sendable {
 /// Which way arrows may point: from a later layer to an earlier one, never within a layer.
 enum Layers {
     static let order: [Set<String>] = [
-        ["CLibpq", "CRdkafka", "COpenSSL", "CChecksums", "CDevBrokerPort"],
+        ["CAllocator", "CChecksums", "CDevBrokerPort", "CLibpq", "COpenSSL", "CRdkafka"],
         ["Determinism", "FaultPoints"],
         ["EventContracts"],
         ["Digests", "PostgresClient", "KafkaClient"],
@@ -97,6 +97,7 @@ enum Layers {
 enum ImportRules {
     /// C libraries, and who alone may import each.
     static let importersOfC: [String: Set<String>] = [
+        "CAllocator": ["ServiceBootstrap"],
         "CLibpq": ["PostgresClient"],
         "COpenSSL": ["Digests"],
         "CChecksums": ["Digests", "UnitTests"],
