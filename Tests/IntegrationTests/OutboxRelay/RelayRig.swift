@@ -27,7 +27,8 @@ final class RunningRelay: Sendable {
         kafka: [String: String] = [:],
         limits: PageLimits = PageLimits(),
         rotation: TickStore.RotationLimits = TickStore.RotationLimits(),
-        leaseTTL: Duration = .seconds(2),
+        leaseTTL: Duration = .seconds(10),
+        pollInterval: Duration = .milliseconds(100),
         faults: any Faults = NoFaults()
     ) {
         let (figures, producers) = (RelayFigures(), ProducerList())
@@ -65,7 +66,8 @@ final class RunningRelay: Sendable {
             time: world.time,
             faults: faults,
             figures: figures,
-            logger: quietLogger
+            logger: quietLogger,
+            pollInterval: pollInterval
         )
         self.figures = figures
         self.producers = producers

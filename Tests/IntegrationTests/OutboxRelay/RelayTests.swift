@@ -38,6 +38,9 @@ struct RelayDeliveryTests {
                 rig.cluster.bringUp()
             }
             try await writing
+            try await eventually(within: .seconds(30), "everything acknowledged") {
+                try await TickStore(rig.world.pool).unpublishedAgeSeconds() == 0
+            }
             let findings = try await rig.arrivals()
             try await relay.stop()
             findings.report("relay, broker away twice")
@@ -51,7 +54,11 @@ struct RelayDeliveryTests {
             let relay = RunningRelay(rig.world, rig.cluster)
             async let writing: Void = rig.write(for: .seconds(3))
             for count in 1...3 {
-                try await eventually { relay.producerCount == count }
+                // A dead producer is noticed when there is something to send.
+                try await eventually {
+                    try await rig.world.change("tick")
+                    return relay.producerCount == count
+                }
                 try await rig.world.time.sleep(for: .milliseconds(300))
                 relay.producer?.raiseFatalError()
             }
@@ -125,12 +132,10 @@ struct RelayRetentionTests {
             rig.cluster.bringUp()
             let findings = try await rig.arrivals()
             #expect(findings.isClean, "\(findings)")
-            for number in 0..<3 {
-                try await rig.world.change("later\(number)")
-                try await eventually("the partitions turn") {
-                    let left = try await rig.world.pool.query(Self.rowCount).first?.int64(0) ?? 0
-                    return left < events
-                }
+            // Each turn needs a new row; the third empties the first partition.
+            try await eventually("the partitions turn") {
+                try await rig.world.change("later")
+                return try await rig.world.pool.query(Self.rowCount).first?.int64(0) ?? 0 < events
             }
             try await relay.stop()
         }

@@ -26,12 +26,17 @@ struct SagaStoreTests {
     }
 
     private func saga(_ trip: Trip, _ steps: [Step<UUID>]) throws -> SagaRunner<UUID> {
-        SagaRunner(try Saga(Trip.kind, steps), pool: trip.pool, random: SystemRandom())
+        SagaRunner(
+            try Saga(Trip.kind, steps),
+            pool: trip.pool,
+            random: SystemRandom(),
+            backoff: Backoff(base: .seconds(3_600), limit: .seconds(3_600))
+        )
     }
 
     @Test func aSagaIsClaimedWhenItsLeaseIsOverAndNotBefore() async throws {
         try await Trip.withWorld { trip in
-            let claim = try await trip.begin(leaseMilliseconds: 400)
+            let claim = try await trip.begin(leaseMilliseconds: 3_000)
             #expect(try await self.claim(trip).isEmpty)
             try await eventually { try await self.claim(trip).first?.epoch == claim.epoch + 1 }
             #expect(try await self.claim(trip).isEmpty)
