@@ -32,11 +32,7 @@ struct RelayConfig: Sendable {
                 reader.integer("WAYBILL_OUTBOX_ROTATION_SECONDS", default: 3_600, in: 1...31_536_000)
             )
         )
-        leaseTTL = reader.duration(
-            "WAYBILL_LEASE_SECONDS",
-            default: .seconds(10),
-            in: .seconds(2)...(.seconds(300))
-        )
+        leaseTTL = .seconds(reader.integer("WAYBILL_LEASE_SECONDS", default: 10, in: 2...300))
         faults = reader.faults()
         outboxes = Self.outboxes(&reader)
         try reader.finish()

@@ -102,6 +102,8 @@ public struct BatchApplier<Handler: EventHandler>: Sendable {
             var plan = BatchPlan(decoded, parkedKeys: keys)
             let fresh = try await InboxStore.remember(plan.eventIDs, consumer: consumer, in: tx)
             plan.dropRepeats(keeping: fresh, isRepeatable: handler.isRepeatable)
+            let applied = try await InboxStore.seen(plan.waitingIDs, consumer: consumer, in: tx)
+            plan.dropWaitingRepeats(applied, isRepeatable: handler.isRepeatable)
             if !plan.parked.isEmpty { try await InboxStore.park(plan.parked, consumer: consumer, in: tx) }
             if !plan.events.isEmpty { try await handler.apply(plan.events.map(\.event), in: tx) }
             return plan.counts

@@ -25,6 +25,9 @@ public enum InboxStore {
         INSERT INTO inbox (consumer, event_id) SELECT $1, unnest($2::text[])
         ON CONFLICT DO NOTHING RETURNING event_id
         """
+    private static let seen: Statement = """
+        SELECT event_id FROM inbox WHERE consumer = $1 AND event_id = ANY ($2::text[])
+        """
     private static let forget: Statement = """
         DELETE FROM inbox WHERE ctid = ANY (ARRAY(
             SELECT ctid FROM inbox WHERE seen_at < now() - make_interval(days => $1) LIMIT $2))
@@ -105,6 +108,18 @@ public enum InboxStore {
         var fresh: Set<String> = []
         for row in try await tx.query(remember, consumer, eventIDs) { fresh.insert(try row.text(0)) }
         return fresh
+    }
+
+    /// - Returns: those of the ids that `consumer` has seen, `tx` included.
+    static func seen(
+        _ eventIDs: [String],
+        consumer: String,
+        in tx: borrowing Transaction
+    ) async throws(DatabaseError) -> Set<String> {
+        guard !eventIDs.isEmpty else { return [] }
+        var seen: Set<String> = []
+        for row in try await tx.query(Self.seen, consumer, eventIDs) { seen.insert(try row.text(0)) }
+        return seen
     }
 
     /// Forgets events seen more than `days` ago, at most `limit` at a time. What is older is caught by the

@@ -28,6 +28,11 @@ public struct TickPosition: Equatable, Sendable {
 public struct OutboxRow: Sendable {
     public let id: Int64
     public let event: OutboxEvent
+
+    public init(id: Int64, event: OutboxEvent) {
+        self.id = id
+        self.event = event
+    }
 }
 
 public enum TickFailure: Error, Equatable, Sendable {

@@ -55,6 +55,14 @@ final class ChildProcess: Sendable {
         try await watched.wait(within: limit, orThrow: { self.silent }) { $0.exit.map { .success($0) } }
     }
 
+    /// Everything the program wrote, once it has ended: its exit may be known before its last words are read.
+    func finalOutput(within limit: Duration) async throws -> String {
+        try await watched.wait(within: limit, orThrow: { self.silent }) { facts in
+            facts.isOutputClosed ? .success(()) : nil
+        }
+        return String(decoding: FileManager.default.contents(atPath: outputPath) ?? Data(), as: UTF8.self)
+    }
+
     /// Fails as soon as the program has ended without writing such a line.
     func line(
         within limit: Duration,

@@ -27,8 +27,9 @@ public struct TestCommand: Sendable {
         )
         do {
             let exit = try await process.exit(within: limit)
-            let bytes = FileManager.default.contents(atPath: process.outputPath) ?? Data()
-            return TestCommand(exit: exit, output: String(decoding: bytes, as: UTF8.self))
+            let output = try await process.finalOutput(within: limit)
+            try? FileManager.default.removeItem(atPath: process.outputPath)
+            return TestCommand(exit: exit, output: output)
         } catch {
             process.signal(SIGKILL)
             _ = try? await process.exit(within: .seconds(10))

@@ -66,7 +66,7 @@ public final class TestProgram: Sendable {
         let process = try await ChildProcess.spawn(
             BuildFolder.executable(name),
             arguments,
-            environment: ProcessInfo.processInfo.environment.merging(environment) { _, new in new },
+            environment: childEnvironment(adding: environment),
             outputPath: BuildFolder.outputPath(for: name)
         )
         return TestProgram(name: name, process: process, readyLine: "")

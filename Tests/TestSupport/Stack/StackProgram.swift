@@ -19,7 +19,7 @@ public struct StackSettings: Sendable {
     public var lateSeconds = 1
     /// Consumers come back soon after a kill, and clients soon after an outage.
     public var kafka =
-        "session.timeout.ms=2000;heartbeat.interval.ms=300;reconnect.backoff.max.ms=500;log.connection.close=false"
+        "session.timeout.ms=6000;heartbeat.interval.ms=500;reconnect.backoff.max.ms=500;log.connection.close=false"
     /// Added to one program's environment, over everything else.
     public var extra: [StackProgram: [String: String]] = [:]
 

@@ -38,7 +38,7 @@ public final class TestStack: Sendable {
 
     /// Starts a stack, lends it, and removes it however `body` ends.
     ///
-    /// - Throws: what `body` throws, with the folder of the programs' output kept.
+    /// - Throws: what `body` throws, and what the programs had to say.
     @discardableResult
     public static func with<Value: Sendable>(
         _ settings: StackSettings = StackSettings(),
@@ -51,9 +51,25 @@ public final class TestStack: Sendable {
             await stack.remove()
             return value
         } catch {
+            let diagnosis = await stack.diagnosis()
             await stack.remove()
-            throw error
+            throw StackFailure("\(error)\n\(diagnosis)")
         }
+    }
+
+    /// What may tell why a test failed: what is still under way, and what the programs complained of last.
+    public func diagnosis() async -> String {
+        var lines = ((try? await lightEvidence())?.unrest ?? ["the stack cannot be looked at"]).prefix(20).map {
+            "under way: \($0)"
+        }
+        for (program, child) in running.withLock({ $0 }) {
+            if let exit = child.ended { lines.append("\(program.rawValue) has ended: \(exit)") }
+            let complaints = child.output.split(separator: "\n").filter {
+                !$0.contains(#""level":"info""#) && !$0.contains("CONFWARN")
+            }
+            lines += complaints.suffix(15).map { "\(program.rawValue): \($0.prefix(600))" }
+        }
+        return lines.joined(separator: "\n")
     }
 
     private init(_ settings: StackSettings) async throws {
