@@ -59,7 +59,8 @@ public final class TestStack: Sendable {
 
     /// What may tell why a test failed: what is still under way, and what the programs complained of last.
     public func diagnosis() async -> String {
-        var lines = ((try? await lightEvidence())?.unrest ?? ["the stack cannot be looked at"]).prefix(20).map {
+        var lines = ((try? await lightEvidence())?.unrest ?? ["the stack cannot be looked at"]).prefix(20).map
+        {
             "under way: \($0)"
         }
         for (program, child) in running.withLock({ $0 }) {
