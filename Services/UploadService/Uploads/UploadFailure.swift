@@ -47,6 +47,17 @@ extension UploadFailure {
         return false
     }
 
+    /// Whether the database itself said, with the upload's row locked, that there is no file: it also speaks of every
+    /// earlier attempt. Whatever else fails leaves an earlier attempt whose answer was lost as uncertain as it was.
+    var isVerdict: Bool {
+        switch self {
+        case .lost, .nameTaken: true
+        case .nameTooLong, .tooLarge, .digestMismatch, .sizeMismatch, .bodyFailed, .store, .database,
+            .outcomeUnknown:
+            false
+        }
+    }
+
     /// What the failure means to a saga that stands at its pivot.
     var atPivot: StepFailure {
         switch self {
