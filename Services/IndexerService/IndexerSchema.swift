@@ -18,5 +18,6 @@ enum IndexerSchema {
             name: "documents",
             sql: String(decoding: PackageResources.m0001_documents_sql, as: UTF8.self)
         ),
+        Migration(number: 7, name: "parked_replay", sql: InboxSchema.version2),
     ]
 }
