@@ -20,6 +20,13 @@ public struct HTTPAnswer: Sendable {
     public func integer(_ name: String) -> Int? { json[name] as? Int }
 }
 
+/// Lives as long as the test process. A program that is down is told at once, not tried until the time is over.
+private let client: HTTPClient = {
+    var configuration = HTTPClient.Configuration()
+    configuration.connectionPool.retryConnectionEstablishment = false
+    return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+}()
+
 extension TestStack {
     /// Sends one request.
     ///
@@ -38,7 +45,7 @@ extension TestStack {
         request.headers.add(name: "authorization", value: "Bearer \(token ?? self.token)")
         for (name, value) in fields { request.headers.add(name: name, value: value) }
         if let body { request.body = .bytes(body) }
-        let response = try await HTTPClient.shared.execute(
+        let response = try await client.execute(
             request,
             timeout: .milliseconds(Int64(limit / .milliseconds(1)))
         )
