@@ -58,7 +58,8 @@ func library(_ name: String, _ pkgConfig: String, _ package: String) -> Target {
 
 /// What a test may look into: all of it.
 let everything: [Target.Dependency] = [
-    "AccessTokens", "CChecksums", "Determinism", "DevStore", "Digests", "EventBinding", "EventContracts",
+    "AccessTokens", "CChecksums", "Correlation", "Determinism", "DevStore", "Digests", "EventBinding",
+    "EventContracts",
     "FaultPoints",
     "HTTPServing", "IdempotentConsumer", "IdempotentInbox", "IndexerService", "KafkaClient", "Leases",
     "ObjectStore", "OutboxRelay", "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceSettings",
@@ -99,7 +100,8 @@ let package = Package(
 
         // Vocabulary: depends on nothing
         shared("Determinism"),
-        shared("EventContracts", ["Determinism"], exclude: ["Specs"]),
+        shared("Correlation", ["Determinism"]),
+        shared("EventContracts", ["Correlation", "Determinism"], exclude: ["Specs"]),
         shared("FaultPoints"),
 
         // Adapters: each hides one outside system
@@ -116,12 +118,15 @@ let package = Package(
         // Mechanisms: PostgreSQL only, no Kafka, no HTTP
         shared("TransactionalOutbox", ["Determinism", "PostgresClient", lifecycle]),
         shared("IdempotentInbox", ["Determinism", "PostgresClient"]),
-        shared("SagaEngine", ["Determinism", "FaultPoints", "PostgresClient", lifecycle, logging]),
+        shared(
+            "SagaEngine",
+            ["Correlation", "Determinism", "FaultPoints", "PostgresClient", lifecycle, logging]
+        ),
         shared("Leases", ["Determinism", "PostgresClient"]),
         shared("AccessTokens", ["Determinism", "Digests", "PostgresClient"]),
         shared(
             "EventBinding",
-            ["EventContracts", "IdempotentInbox", "PostgresClient", "TransactionalOutbox"]
+            ["Correlation", "EventContracts", "IdempotentInbox", "PostgresClient", "TransactionalOutbox"]
         ),
         shared(
             "IdempotentConsumer",
@@ -134,12 +139,15 @@ let package = Package(
         // The frame every program stands in
         shared(
             "ServiceBootstrap",
-            ["CAllocator", "Determinism", "PostgresClient", logging, lifecycle, signals, nioCore]
+            [
+                "CAllocator", "Correlation", "Determinism", "PostgresClient", logging, lifecycle, signals,
+                nioCore,
+            ]
         ),
         shared(
             "HTTPServing",
             [
-                "AccessTokens", "Determinism", "ServiceBootstrap",
+                "AccessTokens", "Correlation", "Determinism", "ServiceBootstrap",
                 hummingbird, hummingbirdCore, httpTypes, lifecycle, logging,
                 nioCore, nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, nioPosix,
             ]
@@ -155,7 +163,8 @@ let package = Package(
         program(
             "UploadService",
             [
-                "AccessTokens", "Determinism", "Digests", "EventBinding", "EventContracts", "FaultPoints",
+                "AccessTokens", "Correlation", "Determinism", "Digests", "EventBinding", "EventContracts",
+                "FaultPoints",
                 "HTTPServing", "IdempotentConsumer", "IdempotentInbox", "KafkaClient", "Leases",
                 "ObjectStore",
                 "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceSettings", "TransactionalOutbox",
@@ -173,7 +182,8 @@ let package = Package(
         program(
             "IndexerService",
             [
-                "AccessTokens", "Determinism", "Digests", "EventBinding", "EventContracts", "FaultPoints",
+                "AccessTokens", "Correlation", "Determinism", "Digests", "EventBinding", "EventContracts",
+                "FaultPoints",
                 "HTTPServing", "IdempotentConsumer", "IdempotentInbox", "KafkaClient", "Leases",
                 "ObjectStore",
                 "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceSettings", "TransactionalOutbox",

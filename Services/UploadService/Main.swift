@@ -59,6 +59,7 @@ struct UploadService {
                 ProgramService(wiring.doorbell),
                 ProgramService(schema, mayFinish: true),
                 ProgramService(wiring.worker),
+                ProgramService(wiring.expiry),
                 ProgramService(replies),
                 ProgramService(
                     InboxJanitor(pool: pool, time: time, random: random, logger: frame.makeLogger("inbox"))

@@ -45,6 +45,10 @@ struct UploadLimits: Sendable {
     var retention: Duration = .seconds(2_592_000)
     /// After this long without a sign of life another process may take over an upload.
     var sagaLease: Duration = .seconds(30)
+    /// After this long without a byte going by an upload is given up, whoever drives it.
+    var expiry: Duration = .seconds(86_400)
+    /// How often uploads are looked for whose deadline has passed.
+    var expiryInterval: Duration = .seconds(30)
     /// The longest time a due saga waits for a worker that has nothing else to do.
     var sagaPollInterval: Duration = .seconds(1)
     /// How long an upload whose bytes are stored waits for a database that is away. Below the graceful limit of shutdown.
@@ -61,6 +65,7 @@ struct UploadLimits: Sendable {
             default: 2_592_000,
             in: 0...3_155_760_000
         )
+        expiry = reader.seconds("WAYBILL_UPLOAD_EXPIRY_SECONDS", default: 86_400, in: 300...2_592_000)
         sagaLease = reader.seconds("WAYBILL_SAGA_LEASE_SECONDS", default: 30, in: 3...3_600)
     }
 }

@@ -31,6 +31,7 @@ struct Wiring: Sendable {
     let actions: FileActions
     let deletes: DeleteSaga
     let worker: SagaWorker
+    let expiry: UploadExpiry
 
     init(_ surroundings: Surroundings) throws {
         let (pool, limits) = (surroundings.pool, surroundings.limits)
@@ -38,7 +39,7 @@ struct Wiring: Sendable {
         let doorbell = Doorbell(pool: pool, time: time)
         let uploads = UploadSaga(
             pool: pool,
-            transfer: ObjectTransfer(store: surroundings.store, pool: pool, byteLimit: limits.byteLimit),
+            transfer: ObjectTransfer(store: surroundings.store, pool: pool),
             pivot: UploadPivot(
                 pool: pool,
                 time: time,
@@ -47,7 +48,8 @@ struct Wiring: Sendable {
                 patience: limits.commitPatience
             ),
             doorbell: doorbell,
-            faults: faults
+            faults: faults,
+            expiry: limits.expiry
         )
         let deletes = DeleteSaga(
             pool: pool,
@@ -83,6 +85,14 @@ struct Wiring: Sendable {
             random: random,
             faults: faults,
             logger: surroundings.makeLogger("sagas")
+        )
+        expiry = UploadExpiry(
+            interval: limits.expiryInterval,
+            pool: pool,
+            doorbell: doorbell,
+            time: time,
+            random: random,
+            logger: surroundings.makeLogger("expiry")
         )
     }
 

@@ -16,13 +16,16 @@ public struct SagaHeartbeat: Sendable {
 
     /// Runs `body` while a sign of life goes to the database every third of the lease. When the saga turns
     /// out to be somebody else's, `body` is cancelled; its value is returned all the same.
+    ///
+    /// - Parameter renewal: renews more than the lease, each time; false means that it is lost, as a lost lease is.
     public func whileRenewing<Value: Sendable>(
         _ claim: SagaClaim,
+        and renewal: @escaping @Sendable () async throws -> Bool = { true },
         _ body: @escaping @Sendable () async -> Value
     ) async -> Value {
         let work = Task(operation: body)
         let renewal = Task {
-            if await isLost(claim) { work.cancel() }
+            if await isLost(claim, renewal) { work.cancel() }
         }
         defer { renewal.cancel() }
         return await withTaskCancellationHandler {
@@ -33,7 +36,7 @@ public struct SagaHeartbeat: Sendable {
     }
 
     /// Renews until the saga is somebody else's (true) or the task is cancelled (false).
-    private func isLost(_ claim: SagaClaim) async -> Bool {
+    private func isLost(_ claim: SagaClaim, _ renewal: () async throws -> Bool) async -> Bool {
         while true {
             do { try await time.sleep(for: lease / 3) } catch { return false }
             let isOurs = try? await SagaStore.renew(
@@ -42,6 +45,7 @@ public struct SagaHeartbeat: Sendable {
                 on: pool
             )
             if isOurs == false { return true }
+            if let isKept = try? await renewal(), !isKept { return true }
         }
     }
 }

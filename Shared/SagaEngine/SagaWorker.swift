@@ -1,3 +1,4 @@
+import Correlation
 public import Determinism
 public import FaultPoints
 public import Logging
@@ -101,7 +102,9 @@ public struct SagaWorker: Service {
         }
         // A crash between claim and work: the lease runs out, and another worker goes on.
         do { try faults.reach(.afterSagaClaimed) } catch { return true }
-        report(await heartbeat.whileRenewing(claim) { await kind.drive(claim) }, of: claim)
+        await TraceContext.$current.withValue(claim.trace) {
+            report(await heartbeat.whileRenewing(claim) { await kind.drive(claim) }, of: claim)
+        }
         return true
     }
 

@@ -1,3 +1,4 @@
+import Correlation
 import EventBinding
 import EventContracts
 import FaultPoints
@@ -21,7 +22,9 @@ struct IndexReplies: EventHandler {
     func apply(_ events: [FileEvent], in tx: borrowing Transaction) async throws {
         let doorbell = self.doorbell
         tx.afterCommit { doorbell.ring() }
-        for event in events { try await apply(event, in: tx) }
+        for event in events {
+            try await TraceContext.$current.withValue(event.trace) { try await apply(event, in: tx) }
+        }
     }
 
     private func apply(_ event: FileEvent, in tx: borrowing Transaction) async throws {

@@ -21,6 +21,8 @@ struct UploadSaga: Sendable {
     let pivot: UploadPivot
     let doorbell: Doorbell
     let faults: any Faults
+    /// How long an upload may stay without progress.
+    let expiry: Duration
 
     func steps() throws(MalformedSaga) -> Saga<UploadContext> {
         try Saga(
@@ -47,7 +49,7 @@ struct UploadSaga: Sendable {
             let log = [SagaEntry.started(0)]
             try faults.reach(.beforeUploadReserved)
             try await pool.withTransaction { (tx: borrowing Transaction) async throws -> Void in
-                try await UploadStore.reserve(upload, in: tx)
+                try await UploadStore.reserve(upload, expiry: expiry, in: tx)
                 try await SagaStore.insert(saga, log: log, leaseMilliseconds: lease.wholeMilliseconds, in: tx)
             }
             try faults.reach(.afterUploadReserved)
@@ -64,7 +66,7 @@ struct UploadSaga: Sendable {
         guard let arriving = context.arriving else { throw .definite(DoomedUpload.processGone.reason) }
         try faults.step(.beforeObjectPut)
         do {
-            context.record(try await transfer.send(arriving.source, of: arriving.upload))
+            context.record(try await transfer.send(arriving))
         } catch {
             context.record(error)
             throw .definite("\(error)")
@@ -108,25 +110,5 @@ struct UploadSaga: Sendable {
         }
         try faults.step(.afterUploadDiscarded)
         return receipt
-    }
-}
-
-extension StoredUpload {
-    fileprivate func discarded(_ doomed: UploadStore.Doomed, _ reason: String) -> FileEvent {
-        FileEvent(
-            fileID: fileID,
-            version: 1,
-            tenant: tenant,
-            owner: owner,
-            occurredAt: doomed.at,
-            detail: .uploadDiscarded(
-                DiscardedUpload(
-                    uploadID: uploadID,
-                    objectKey: objectKey,
-                    s3UploadID: doomed.multipartID,
-                    reason: reason
-                )
-            )
-        )
     }
 }

@@ -38,10 +38,11 @@ struct ReceiveFile: Sendable {
     /// Stores the file. Returns only when it is committed, so that a success is never untrue later.
     func receive(_ file: IncomingFile, of owner: Owner) async throws(UploadFailure) -> File {
         try await check(file, of: owner)
-        let arriving = ArrivingUpload(upload: try newUpload(file, of: owner), source: file.source)
+        let arriving = ArrivingUpload(try newUpload(file, of: owner), file.source, byteLimit: byteLimit)
         let context = UploadContext(arriving)
         let claim = try await saga.begin(arriving.upload, lease: heartbeat.lease)
-        _ = await heartbeat.whileRenewing(claim) { await runner.drive(claim, context) }
+        let deadline = UploadDeadline(of: arriving, expiry: saga.expiry, pool: pool)
+        _ = await heartbeat.whileRenewing(claim, and: deadline.renew) { await runner.drive(claim, context) }
         if let stored = context.file { return stored }
         throw await named(context.failure ?? .lost, of: owner)
     }

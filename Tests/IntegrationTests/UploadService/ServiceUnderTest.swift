@@ -126,7 +126,7 @@ struct ServiceUnderTest: Sendable {
             random: SystemRandom(),
             logger: logger
         )
-        var services: [any Service] = [servicePool, wiring.doorbell, health, server]
+        var services: [any Service] = [servicePool, wiring.doorbell, wiring.expiry, health, server]
         if options.hasWorker { services.insert(wiring.worker, at: 2) }
         let group = ServiceGroup(services: services, logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { tasks in

@@ -35,8 +35,8 @@ struct UploadSagaTrialTests {
                     )
                     let upload = try receive.newUpload(file, of: Owner(tenant: "acme", name: "ann"))
                     let claim = try await receive.saga.begin(upload, lease: .seconds(60))
-                    let context = UploadContext(ArrivingUpload(upload: upload, source: file.source))
-                    return SagaTrial.Begun(claim: claim, context: context)
+                    let arriving = ArrivingUpload(upload, file.source, byteLimit: receive.byteLimit)
+                    return SagaTrial.Begun(claim: claim, context: UploadContext(arriving))
                 },
                 resume: { UploadContext(takenOver: try StoredUpload.decode($0.context)) },
                 check: { outcome in

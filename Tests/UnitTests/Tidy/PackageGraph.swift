@@ -58,6 +58,7 @@ enum Layers {
     static let order: [Set<String>] = [
         ["CAllocator", "CChecksums", "CDevBrokerPort", "CLibpq", "COpenSSL", "CRdkafka"],
         ["Determinism", "FaultPoints"],
+        ["Correlation"],
         ["EventContracts"],
         ["Digests", "PostgresClient", "KafkaClient"],
         ["ObjectStore"],
