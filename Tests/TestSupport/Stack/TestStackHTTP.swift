@@ -21,6 +21,15 @@ public struct HTTPAnswer: Sendable {
 }
 
 extension TestStack {
+    /// Says at once that nobody listens, unlike the shared client, which tries for 90 s.
+    private static let client: HTTPClient = {
+        var configuration = HTTPClient.Configuration(timeout: .init(connect: .seconds(5)))
+        configuration.connectionPool.retryConnectionEstablishment = false
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
+        configuration.httpVersion = .http1Only
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
+
     /// Sends one request.
     ///
     /// - Throws: when no complete answer came.
@@ -30,6 +39,7 @@ extension TestStack {
         _ path: String,
         fields: [String: String] = [:],
         body: [UInt8]? = nil,
+        isLengthKnown: Bool = true,
         token: String? = nil,
         within limit: Duration = .seconds(60)
     ) async throws -> HTTPAnswer {
@@ -37,8 +47,10 @@ extension TestStack {
         request.method = HTTPMethod(rawValue: method)
         request.headers.add(name: "authorization", value: "Bearer \(token ?? self.token)")
         for (name, value) in fields { request.headers.add(name: name, value: value) }
-        if let body { request.body = .bytes(body) }
-        let response = try await HTTPClient.shared.execute(
+        if let body {
+            request.body = .bytes(body, length: isLengthKnown ? .known(Int64(body.count)) : .unknown)
+        }
+        let response = try await Self.client.execute(
             request,
             timeout: .milliseconds(Int64(limit / .milliseconds(1)))
         )
@@ -52,7 +64,22 @@ extension TestStack {
         )
     }
 
-    func isReady(_ program: StackProgram) async throws -> Bool {
+    public func isReady(_ program: StackProgram) async throws -> Bool {
         try await send("GET", program, "/readyz", within: .seconds(5)).status == 200
+    }
+
+    public func isLive(_ program: StackProgram) async throws -> Bool {
+        try await send("GET", program, "/livez", within: .seconds(5)).status == 200
+    }
+
+    /// - Parameter series: the name, with labels as they stand in the exposition: `waybill_x{outbox="upload"}`.
+    /// - Returns: nil when the program does not tell.
+    public func metric(_ series: String, of program: StackProgram) async throws -> Double? {
+        let lines = try await send("GET", program, "/metrics", within: .seconds(15)).text.split(
+            separator: "\n"
+        )
+        return lines.first { $0.hasPrefix(series + " ") }.flatMap {
+            Double($0.dropFirst(series.utf8.count + 1))
+        }
     }
 }
