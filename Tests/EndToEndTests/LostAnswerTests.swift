@@ -20,7 +20,7 @@ struct LostAnswerTests {
                 let lost = door.lostCommitCount
                 door.loseCommitAnswer(after: mark)
                 try await live(stack, "life\(number)", isReservationLost: mark == "upload.v1")
-                try await eventually(within: .seconds(8), "the commit of \(mark) is lost") {
+                try await eventually(within: .seconds(20), "the commit of \(mark) is lost") {
                     door.lostCommitCount == lost + 1
                 }
             }
@@ -30,12 +30,13 @@ struct LostAnswerTests {
 
     /// A file comes, is found, goes, comes back and goes for good; another is refused.
     private func live(_ stack: TestStack, _ word: String, isReservationLost: Bool) async throws {
+        // Not its name, which is found before the bytes are.
         let bytes = Array("A numbat in its \(word).".utf8)
-        var answer = try await stack.upload(word, bytes)
+        var answer = try await stack.upload("name", bytes)
         if isReservationLost {
             // Its row is there and nobody drives it: whoever looks after such rows discards it.
             #expect(answer.status == 503, "\(answer.text)")
-            answer = try await stack.upload(word, bytes)
+            answer = try await stack.upload("name", bytes)
         }
         #expect(answer.status == 201, "\(word): \(answer.text)")
         let id = try #require(answer.string("id"))
@@ -44,7 +45,7 @@ struct LostAnswerTests {
         try await change { try await stack.restore(id) }
         try await stack.searchFinds(word, [id])
         try await change { try await stack.delete(id, purge: true) }
-        let refused = try await stack.upload("refused " + word, [1], fields: TestStack.wrongDigest)
+        let refused = try await stack.upload("refused", [1], fields: TestStack.wrongDigest)
         #expect(refused.status == 422, "\(word): \(refused.text)")
     }
 

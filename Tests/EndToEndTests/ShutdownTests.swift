@@ -2,7 +2,7 @@ import ServiceBootstrap
 import TestSupport
 import Testing
 
-@Suite("I20 I28 I49 SIGTERM under load makes no answer false", .timeLimit(.minutes(3)))
+@Suite("I49 SIGTERM under load makes no answer false", .timeLimit(.minutes(3)))
 struct ShutdownTests {
     @Test(arguments: [StackProgram.uploadService, .indexerService, .outboxRelay])
     func isStoppedAndStartedAgain(_ program: StackProgram) async throws {
