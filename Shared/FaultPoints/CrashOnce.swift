@@ -34,6 +34,11 @@
 
         public var reached: Set<FaultPoint> { seen.withLock { $0 } }
 
+        /// The line that standard error gets when a crash is due, for whoever watches the program from outside.
+        public static func announcement(of point: FaultPoint) -> String {
+            "injected crash at \(point.rawValue)"
+        }
+
         public func reach(_ point: FaultPoint) throws(InjectedCrash) {
             _ = seen.withLock { $0.insert(point) }
             let isDue = pending.withLock { next in
@@ -42,6 +47,8 @@
                 return true
             }
             guard isDue else { return }
+            var announcement = Self.announcement(of: point) + "\n"
+            _ = announcement.withUTF8 { write(STDERR_FILENO, $0.baseAddress, $0.count) }
             switch mode {
             case .throw: throw InjectedCrash(point: point)
             case .exit: _exit(137)

@@ -121,11 +121,14 @@ public struct ConsumerEvidence: Equatable, Sendable {
 public struct SagaRow: Equatable, Sendable {
     public var kind: String
     public var subject: String
+    /// It waits for a time that has not come, and nothing has failed so far.
+    public var isAsleep: Bool
     public var lastFailure: String?
 
-    public init(kind: String, subject: String, lastFailure: String?) {
+    public init(kind: String, subject: String, isAsleep: Bool, lastFailure: String?) {
         self.kind = kind
         self.subject = subject
+        self.isAsleep = isAsleep
         self.lastFailure = lastFailure
     }
 }

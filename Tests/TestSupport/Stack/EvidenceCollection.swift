@@ -48,7 +48,8 @@ extension TestStack {
         SELECT id, upload_id, tenant, owner, name, size, encode(sha256, 'hex'), object_key, state, version, index_state
           FROM files ORDER BY id
         """
-    private static let sagas: Statement = "SELECT kind, subject, last_failure FROM sagas ORDER BY id"
+    private static let sagas: Statement =
+        "SELECT kind, subject, wake_at > clock_timestamp() AND attempts = 0, last_failure FROM sagas ORDER BY id"
     private static let documents: Statement = """
         SELECT file_id, version, state, index_state, name, size, sha256, object_key FROM documents ORDER BY file_id
         """
@@ -111,6 +112,11 @@ extension DocumentRow {
 
 extension SagaRow {
     init(_ row: Row) throws(DatabaseError) {
-        self.init(kind: try row.text(0), subject: try row.text(1), lastFailure: try row.optionalText(2))
+        self.init(
+            kind: try row.text(0),
+            subject: try row.text(1),
+            isAsleep: try row.bool(2),
+            lastFailure: try row.optionalText(3)
+        )
     }
 }

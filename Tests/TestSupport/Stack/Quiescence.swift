@@ -39,10 +39,10 @@ extension Evidence {
             .map { "file \($0.id) is not indexed" }
     }
 
-    /// A file in the trash has a saga that sleeps.
+    /// A file in the trash has a saga that sleeps, unless the file is to be purged at once.
     private var sagaUnrest: [String] {
         let inTrash = Set(files.filter { $0.state == "DELETED" }.map(\.id))
-        return sagas.filter { !($0.kind == "delete.v1" && inTrash.contains($0.subject)) }
+        return sagas.filter { !($0.kind == "delete.v1" && $0.isAsleep && inTrash.contains($0.subject)) }
             .map { "saga \($0.kind) of \($0.subject), last failure: \($0.lastFailure ?? "none")" }
     }
 

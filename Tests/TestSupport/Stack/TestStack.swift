@@ -79,7 +79,7 @@ public final class TestStack: Sendable {
         self.settings = settings
         folder = NSTemporaryDirectory() + "waybill-stack-" + String(SystemRandom().nextUInt64(), radix: 36)
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        databases = try await StackDatabases.create()
+        databases = try await StackDatabases.create(on: settings.databaseServer ?? TestDatabase.url())
         databaseDoor = settings.hasDatabaseDoor ? try NetworkDoor(toDatabase: databases.upload) : nil
         uploadDatabaseURL = databases.upload
         indexerDatabaseURL = databases.indexer

@@ -20,16 +20,14 @@ public struct HTTPAnswer: Sendable {
     public func integer(_ name: String) -> Int? { json[name] as? Int }
 }
 
-extension TestStack {
-    /// Says at once that nobody listens, unlike the shared client, which tries for 90 s.
-    private static let client: HTTPClient = {
-        var configuration = HTTPClient.Configuration(timeout: .init(connect: .seconds(5)))
-        configuration.connectionPool.retryConnectionEstablishment = false
-        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
-        configuration.httpVersion = .http1Only
-        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-    }()
+/// Lives as long as the test process. A program that is down is told at once, not tried until the time is over.
+private let client: HTTPClient = {
+    var configuration = HTTPClient.Configuration()
+    configuration.connectionPool.retryConnectionEstablishment = false
+    return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+}()
 
+extension TestStack {
     /// Sends one request.
     ///
     /// - Throws: when no complete answer came.
@@ -50,7 +48,7 @@ extension TestStack {
         if let body {
             request.body = .bytes(body, length: isLengthKnown ? .known(Int64(body.count)) : .unknown)
         }
-        let response = try await Self.client.execute(
+        let response = try await client.execute(
             request,
             timeout: .milliseconds(Int64(limit / .milliseconds(1)))
         )

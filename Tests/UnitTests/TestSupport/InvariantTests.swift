@@ -128,7 +128,10 @@ struct InvariantTests {
         PlantedFault("I11", "a discarded upload is not reaped") { $0.uploads[3].state = "ABORTED" },
         PlantedFault("I11", "a purge goes on") { $0.files[2].state = "PURGING" },
         PlantedFault("I11", "a saga is not over") {
-            $0.sagas.append(SagaRow(kind: "upload.v1", subject: Sample.available, lastFailure: nil))
+            $0.sagas.append(Sample.saga("upload.v1", Sample.available, isAsleep: true))
+        },
+        PlantedFault("I11", "a file in the trash is to be purged now") {
+            $0.sagas = [Sample.saga("delete.v1", Sample.trashed, isAsleep: false)]
         },
         PlantedFault("I13", "an event is not published") {
             $0.records.removeAll { $0.key == Sample.available }

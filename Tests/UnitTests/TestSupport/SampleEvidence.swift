@@ -20,6 +20,7 @@ enum SampleEvidence {
             file(available, "AVAILABLE", 1, "INDEXED"), file(trashed, "DELETED", 4, "INDEXED"),
             file(purged, "PURGED", 4, "INDEXED"),
         ]
+        evidence.sagas = [saga("delete.v1", trashed, isAsleep: true)]
         evidence.documents = [
             document(available, "LIVE", 1), document(trashed, "DELETED", 4), document(purged, "PURGED", 4),
         ]
@@ -75,6 +76,10 @@ enum SampleEvidence {
             sha256: sha256,
             objectKey: key(id)
         )
+    }
+
+    static func saga(_ kind: String, _ subject: String, isAsleep: Bool) -> SagaRow {
+        SagaRow(kind: kind, subject: subject, isAsleep: isAsleep, lastFailure: nil)
     }
 
     static func object(_ id: String) -> BucketObject { BucketObject(key: key(id), size: 5, sha256: sha256) }
