@@ -221,6 +221,6 @@ let package = Package(
         tests("UnitTests"),
         tests("IntegrationTests"),
         tests("FaultTests"),
-        tests("EndToEndTests", exclude: ["s3_conformance.py"]),
+        tests("EndToEndTests", exclude: ["foreign_clients.py", "s3_conformance.py"]),
     ]
 )

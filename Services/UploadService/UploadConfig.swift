@@ -29,6 +29,7 @@ struct UploadConfig: Sendable {
         mayMigrate = reader.flag("WAYBILL_MIGRATE_ON_START", default: false)
         var store = reader.objectStore()
         store.timeouts.progress = stall
+        store.timeouts.answer = stall * 2
         self.store = store
         kafka = reader.kafka()
         limits = UploadLimits(&reader)

@@ -46,7 +46,7 @@ struct WholeWayTests {
             try await stack.delete(text, purge: true)
             try await stack.becomesQuiet()
             #expect(try await stack.keys().count == 1)
-            #expect(try await stack.violations() == [])
+            try await stack.isSound()
 
             let rows = try await TestCommand.run(
                 "/usr/bin/psql",

@@ -58,6 +58,9 @@ public struct S3Timeouts: Sendable {
 public struct S3Retries: Sendable {
     /// The first attempt included.
     public var attemptLimit = 4
+    /// A call that has lasted this long is not tried again: somebody waits for it. What a store that keeps silent costs
+    /// is one attempt's time, not four.
+    public var timeLimit: Duration = .seconds(20)
     public var base: Duration = .milliseconds(100)
     public var cap: Duration = .seconds(5)
     /// A store that asks for a longer wait than this is not waited for: the failure carries its `Retry-After`.

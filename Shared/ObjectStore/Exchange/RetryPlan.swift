@@ -21,7 +21,8 @@ struct RetryPlan {
         self.limits = limits
     }
 
-    mutating func step(after attempt: AttemptFailure, random: some RandomSource) -> Step {
+    /// - Parameter elapsed: since the first attempt began.
+    mutating func step(after attempt: AttemptFailure, elapsed: Duration, random: some RandomSource) -> Step {
         attemptCount += 1
         let earlier = mayBeApplied
         if attempt.mayBeApplied, effect != .readOnly { mayBeApplied = true }
@@ -30,7 +31,9 @@ struct RetryPlan {
             attemptCount -= 1
             return .again(after: .zero)
         }
-        guard isWorthRepeating(attempt) else { return .fail(told(attempt, earlier: earlier)) }
+        guard elapsed < limits.timeLimit, isWorthRepeating(attempt) else {
+            return .fail(told(attempt, earlier: earlier))
+        }
         let doubled = limits.base * (1 << min(attemptCount - 1, 20))
         let pause = random.jitter(upTo: min(limits.cap, doubled))
         return .again(after: max(pause, attempt.retryAfter ?? .zero))

@@ -116,12 +116,13 @@ public final class S3Store: ObjectStore {
             isReplayable: request.isReplayable,
             limits: settings.retries
         )
+        let began = time.uptime
         while true {
             let signed = SignedRequest(request, settings, endpoint, signer, at: SigningMoment(storeNow))
             let outcome = await exchange.run(signed.http, feed: signed.feed, keepsBody: keepsBody)
             guard let failure = failure(in: outcome, of: request) else { return outcome }
             if let theirs = failure.storeTime { correctClock(theirs) }
-            switch plan.step(after: failure, random: random) {
+            switch plan.step(after: failure, elapsed: time.uptime - began, random: random) {
             case .fail(let failure): throw failure
             case .again(let pause):
                 logger.debug("the store is asked again", metadata: ["reason": "\(failure.failure)"])

@@ -1,4 +1,5 @@
 import HTTPServing
+import TestSupport
 import Testing
 
 @Suite("A body is invited only when it is wanted, and never taken for a request")

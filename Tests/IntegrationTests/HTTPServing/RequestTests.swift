@@ -1,5 +1,6 @@
 import HTTPServing
 import ServiceBootstrap
+import TestSupport
 import Testing
 
 @Suite("Requests are answered in one form")

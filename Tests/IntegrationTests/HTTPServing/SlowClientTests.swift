@@ -1,6 +1,7 @@
 import HTTPServing
 import ServiceLifecycle
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite("Slow and dead clients cost a bounded time")

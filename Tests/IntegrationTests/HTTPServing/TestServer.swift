@@ -7,6 +7,7 @@ import NIOCore
 import ServiceBootstrap
 import ServiceLifecycle
 import Synchronization
+import TestSupport
 import Testing
 
 /// What the handlers of the test server met, for assertions.

@@ -127,7 +127,9 @@ enum FileStep: String {
     func mayFollow(_ before: FileStep?) -> Bool {
         switch self {
         case .stored, .discarded: before == nil
-        case .deleted: before == .stored || before == .restored || before == .quarantined
+        // Twice when what waits in the trash is purged before its time: the event tells the new one.
+        case .deleted:
+            before == .stored || before == .restored || before == .quarantined || before == .deleted
         case .restored, .purging: before == .deleted
         case .purged: before == .purging
         case .quarantined: before == .stored || before == .restored

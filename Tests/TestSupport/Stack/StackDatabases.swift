@@ -1,15 +1,14 @@
 internal import Foundation
 internal import ServiceBootstrap
 
-/// The two databases of one stack, on the server of `WAYBILL_TEST_DATABASE`.
+/// The two databases of one stack.
 struct StackDatabases: Sendable {
     let upload: String
     let indexer: String
     private let server: String
     private let names: [String]
 
-    static func create() async throws -> StackDatabases {
-        let server = try TestDatabase.url()
+    static func create(on server: String) async throws -> StackDatabases {
         let mark = "waybill_t_" + String(SystemRandom().nextUInt64(), radix: 36)
         let names = ["\(mark)_upload", "\(mark)_indexer"]
         let databases = StackDatabases(

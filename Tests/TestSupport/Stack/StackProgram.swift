@@ -20,6 +20,10 @@ public struct StackSettings: Sendable {
     /// Consumers come back soon after a kill, and clients soon after an outage.
     public var kafka =
         "session.timeout.ms=6000;heartbeat.interval.ms=500;reconnect.backoff.max.ms=500;log.connection.close=false"
+    /// libpq URI of a PostgreSQL of the test's own; the one of all tests unless given.
+    public var databaseServer: String?
+    /// Whether the services reach PostgreSQL through `TestStack.databaseDoor`.
+    public var hasDatabaseDoor = false
     /// Added to one program's environment, over everything else.
     public var extra: [StackProgram: [String: String]] = [:]
 

@@ -23,6 +23,8 @@ public final class TestStack: Sendable {
     public let token: String
     /// A token of tenant `acme`, principal `bob`.
     public let otherToken: String
+    /// The services' only way to their databases, if the settings ask for one; the test's own connections do not pass it.
+    public let databaseDoor: NetworkDoor?
     /// What the services were told to do, and answered.
     public let memory = StackMemory()
 
@@ -77,7 +79,8 @@ public final class TestStack: Sendable {
         self.settings = settings
         folder = NSTemporaryDirectory() + "waybill-stack-" + String(SystemRandom().nextUInt64(), radix: 36)
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        databases = try await StackDatabases.create()
+        databases = try await StackDatabases.create(on: settings.databaseServer ?? TestDatabase.url())
+        databaseDoor = settings.hasDatabaseDoor ? try NetworkDoor(toDatabase: databases.upload) : nil
         uploadDatabaseURL = databases.upload
         indexerDatabaseURL = databases.indexer
         uploadDatabase = Self.pool(databases.upload)
@@ -133,6 +136,7 @@ public final class TestStack: Sendable {
                 group.addTask { await program.kill() }
             }
         }
+        databaseDoor?.close()
         await uploadDatabase.close()
         await indexerDatabase.close()
         await databases.drop()

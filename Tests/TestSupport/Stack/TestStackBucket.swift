@@ -102,6 +102,24 @@ extension TestStack {
         return keys
     }
 
+    /// Turns one bit of an object on DevStore's disk, behind its back.
+    ///
+    /// - Parameter bytes: what the object begins with, and no other does.
+    public func turnBit(ofObject bytes: [UInt8]) throws {
+        let files =
+            FileManager.default.enumerator(atPath: "\(folder)/store")?.compactMap { $0 as? String } ?? []
+        for path in files.map({ "\(folder)/store/\($0)" }) {
+            guard var data = FileManager.default.contents(atPath: path), data.starts(with: bytes) else {
+                continue
+            }
+            data[0] ^= 1
+            guard let handle = FileHandle(forWritingAtPath: path) else { continue }
+            try handle.write(contentsOf: data.prefix(1))
+            return try handle.close()
+        }
+        throw StackFailure("no object on the disk begins with these bytes")
+    }
+
     /// Every request the store has seen since it was started, the test's own reads too.
     public func storeRequests() async throws -> [StoreRequest] {
         let answer = try await send("GET", .devStore, "/_log")
@@ -116,11 +134,17 @@ extension TestStack {
         guard answer.status == 204 else { throw StackFailure("DevStore took no faults: \(answer.text)") }
     }
 
-    /// - Returns: how many requests each rule struck.
-    public func clearFaults() async throws -> [Int] {
+    /// How many requests each rule has struck.
+    public func faultHits() async throws -> [Int] {
         let answer = try await send("GET", .devStore, "/_faults")
         let rules = try JSONSerialization.jsonObject(with: Data(answer.body)) as? [[String: Any]] ?? []
-        _ = try await send("DELETE", .devStore, "/_faults")
         return rules.map { $0["hits"] as? Int ?? 0 }
+    }
+
+    /// - Returns: how many requests each rule had struck.
+    public func clearFaults() async throws -> [Int] {
+        let hits = try await faultHits()
+        _ = try await send("DELETE", .devStore, "/_faults")
+        return hits
     }
 }

@@ -3,20 +3,24 @@ internal import Foundation
 
 /// The API as a test uses it. What was asked and answered goes into `memory`.
 extension TestStack {
-    /// Raw body, known length.
+    /// Raw body.
+    ///
+    /// - Parameter isLengthKnown: else the service learns it at the end, and sends what is large in parts.
     @discardableResult
     public func upload(
         _ name: String,
         _ bytes: [UInt8],
         contentType: String = "text/plain",
-        fields: [String: String] = [:]
+        fields: [String: String] = [:],
+        isLengthKnown: Bool = true
     ) async throws -> HTTPAnswer {
         let answer = try await send(
             "POST",
             .uploadService,
             "/api/v1/files?name=\(percentEncoded(name))",
             fields: fields.merging(["content-type": contentType]) { given, _ in given },
-            body: bytes
+            body: bytes,
+            isLengthKnown: isLengthKnown
         )
         if answer.status == 201, let id = answer.string("id") { remember(id, name, bytes) }
         return answer

@@ -37,6 +37,7 @@ extension TestStack {
         _ path: String,
         fields: [String: String] = [:],
         body: [UInt8]? = nil,
+        isLengthKnown: Bool = true,
         token: String? = nil,
         within limit: Duration = .seconds(60)
     ) async throws -> HTTPAnswer {
@@ -44,7 +45,9 @@ extension TestStack {
         request.method = HTTPMethod(rawValue: method)
         request.headers.add(name: "authorization", value: "Bearer \(token ?? self.token)")
         for (name, value) in fields { request.headers.add(name: name, value: value) }
-        if let body { request.body = .bytes(body) }
+        if let body {
+            request.body = .bytes(body, length: isLengthKnown ? .known(Int64(body.count)) : .unknown)
+        }
         let response = try await client.execute(
             request,
             timeout: .milliseconds(Int64(limit / .milliseconds(1)))
@@ -59,7 +62,22 @@ extension TestStack {
         )
     }
 
-    func isReady(_ program: StackProgram) async throws -> Bool {
+    public func isReady(_ program: StackProgram) async throws -> Bool {
         try await send("GET", program, "/readyz", within: .seconds(5)).status == 200
+    }
+
+    public func isLive(_ program: StackProgram) async throws -> Bool {
+        try await send("GET", program, "/livez", within: .seconds(5)).status == 200
+    }
+
+    /// - Parameter series: the name, with labels as they stand in the exposition: `waybill_x{outbox="upload"}`.
+    /// - Returns: nil when the program does not tell.
+    public func metric(_ series: String, of program: StackProgram) async throws -> Double? {
+        let lines = try await send("GET", program, "/metrics", within: .seconds(15)).text.split(
+            separator: "\n"
+        )
+        return lines.first { $0.hasPrefix(series + " ") }.flatMap {
+            Double($0.dropFirst(series.utf8.count + 1))
+        }
     }
 }

@@ -108,6 +108,9 @@ extension TestStack {
         }
     }
 
+    /// As the services are told it.
+    private func address(of database: String) -> String { databaseDoor?.address(of: database) ?? database }
+
     func environment(of program: StackProgram) throws -> [String: String] {
         guard program.hasHTTP else { return settings.environment(of: program) }
         var variables = [
@@ -118,10 +121,11 @@ extension TestStack {
             "LOG_LEVEL": "info",
         ]
         if program == .outboxRelay {
-            variables["WAYBILL_OUTBOX_DATABASES"] = "upload=\(databases.upload),indexer=\(databases.indexer)"
+            variables["WAYBILL_OUTBOX_DATABASES"] =
+                "upload=\(address(of: databases.upload)),indexer=\(address(of: databases.indexer))"
         } else {
             variables["WAYBILL_DATABASE_URL"] =
-                program == .uploadService ? databases.upload : databases.indexer
+                address(of: program == .uploadService ? databases.upload : databases.indexer)
             variables["S3_ENDPOINT"] = try url(of: .devStore)
             variables["S3_BUCKET"] = Self.bucket
             variables["S3_PROFILE"] = "devstore"

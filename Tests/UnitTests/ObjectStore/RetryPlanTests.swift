@@ -29,12 +29,15 @@ struct RetryPlanTests {
     @Test("pauses double under full jitter, and the attempts end")
     func backoff() {
         var plan = plan(.idempotent)
-        let pauses = (1...3).compactMap { _ in pause(plan.step(after: busy, random: LargestRandom())) }
+        let pauses = (1...3).compactMap { _ in
+            pause(plan.step(after: busy, elapsed: .zero, random: LargestRandom()))
+        }
         #expect(pauses.count == 3)
         for (pause, limit) in zip(pauses, [100, 200, 400]) {
             #expect(pause <= .milliseconds(limit) && pause > .milliseconds(limit - 1))
         }
-        guard case .unavailable = failure(plan.step(after: busy, random: LargestRandom())) else {
+        guard case .unavailable = failure(plan.step(after: busy, elapsed: .zero, random: LargestRandom()))
+        else {
             Issue.record("a fifth attempt")
             return
         }
@@ -45,22 +48,40 @@ struct RetryPlanTests {
         var asked = busy
         asked.retryAfter = .seconds(3)
         var first = plan(.readOnly)
-        #expect(pause(first.step(after: asked, random: LargestRandom())) == .seconds(3))
+        #expect(pause(first.step(after: asked, elapsed: .zero, random: LargestRandom())) == .seconds(3))
         asked.retryAfter = .seconds(60)
         var second = plan(.readOnly)
-        #expect(pause(second.step(after: asked, random: LargestRandom())) == nil)
+        #expect(pause(second.step(after: asked, elapsed: .zero, random: LargestRandom())) == nil)
+    }
+
+    @Test("a call that has lasted too long is not tried again")
+    func timeLimit() {
+        var plan = plan(.readOnly)
+        #expect(pause(plan.step(after: busy, elapsed: .seconds(19), random: LargestRandom())) != nil)
+        guard
+            case .unavailable = failure(
+                plan.step(after: busy, elapsed: .seconds(20), random: LargestRandom())
+            )
+        else {
+            Issue.record("another attempt")
+            return
+        }
     }
 
     @Test("a stream is never sent again")
     func stream() {
         var plan = plan(.idempotent, replayable: false)
-        #expect(pause(plan.step(after: busy, random: LargestRandom())) == nil)
+        #expect(pause(plan.step(after: busy, elapsed: .zero, random: LargestRandom())) == nil)
     }
 
     @Test("what may have been applied once is not sent twice, and says so")
     func once() {
         var plan = plan(.once)
-        guard case .outcomeUnknown = failure(plan.step(after: .lost("reset"), random: LargestRandom())) else {
+        guard
+            case .outcomeUnknown = failure(
+                plan.step(after: .lost("reset"), elapsed: .zero, random: LargestRandom())
+            )
+        else {
             Issue.record("sent twice")
             return
         }
@@ -69,9 +90,11 @@ struct RetryPlanTests {
     @Test("a refused condition after a lost answer may be the echo of our own success")
     func echo() {
         var plan = plan(.idempotent)
-        #expect(pause(plan.step(after: .lost("reset"), random: LargestRandom())) != nil)
+        #expect(pause(plan.step(after: .lost("reset"), elapsed: .zero, random: LargestRandom())) != nil)
         let refused = AttemptFailure(failure: .preconditionFailed)
-        guard case .outcomeUnknown = failure(plan.step(after: refused, random: LargestRandom())) else {
+        guard
+            case .outcomeUnknown = failure(plan.step(after: refused, elapsed: .zero, random: LargestRandom()))
+        else {
             Issue.record("told as a definite refusal")
             return
         }
@@ -80,7 +103,11 @@ struct RetryPlanTests {
     @Test("a lost answer to a read is plain unavailability")
     func read() {
         var plan = plan(.readOnly, replayable: false)
-        guard case .unavailable = failure(plan.step(after: .lost("reset"), random: LargestRandom())) else {
+        guard
+            case .unavailable = failure(
+                plan.step(after: .lost("reset"), elapsed: .zero, random: LargestRandom())
+            )
+        else {
             Issue.record("a read has no outcome")
             return
         }
@@ -91,8 +118,8 @@ struct RetryPlanTests {
         var skewed = AttemptFailure(failure: .unavailable(reason: "clock", retryAfter: nil))
         skewed.storeTime = Timestamp(secondsSinceEpoch: 1)
         var plan = plan(.once)
-        #expect(pause(plan.step(after: skewed, random: LargestRandom())) == .zero)
-        #expect(pause(plan.step(after: skewed, random: LargestRandom())) == nil)
+        #expect(pause(plan.step(after: skewed, elapsed: .zero, random: LargestRandom())) == .zero)
+        #expect(pause(plan.step(after: skewed, elapsed: .zero, random: LargestRandom())) == nil)
     }
 }
 

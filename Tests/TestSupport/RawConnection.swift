@@ -2,18 +2,18 @@ import Foundation
 import Glibc
 
 /// A client's end of a TCP connection, byte by byte, so that a test can misbehave exactly. Calls wait on their own thread.
-final class RawConnection: Sendable {
-    struct Failed: Error { let what: String }
+public final class RawConnection: Sendable {
+    public struct Failed: Error { let what: String }
 
     /// Everything received up to a point, and whether the server had closed by then.
-    struct Received {
-        var text: String
-        var isClosed: Bool
+    public struct Received: Sendable {
+        public var text: String
+        public var isClosed: Bool
     }
 
     private let descriptor: Int32
 
-    init(port: Int, receiveBufferBytes: Int32? = nil) throws {
+    public init(port: Int, receiveBufferBytes: Int32? = nil) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { throw Failed(what: "socket") }
         if var size = receiveBufferBytes {
@@ -37,9 +37,9 @@ final class RawConnection: Sendable {
     deinit { close(descriptor) }
 
     /// Throws when the server has closed its end for good.
-    func send(_ text: String) async throws { try await send(Array(text.utf8)) }
+    public func send(_ text: String) async throws { try await send(Array(text.utf8)) }
 
-    func send(_ bytes: [UInt8]) async throws {
+    public func send(_ bytes: [UInt8]) async throws {
         try await onThread { descriptor in
             var offset = 0
             while offset < bytes.count {
@@ -58,17 +58,17 @@ final class RawConnection: Sendable {
     }
 
     /// No more bytes will be sent; receiving goes on.
-    func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
+    public func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
 
     /// Ends with a reset instead of a goodbye.
-    func reset() {
+    public func reset() {
         var option = linger(l_onoff: 1, l_linger: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
         shutdown(descriptor, Int32(SHUT_RDWR))
     }
 
     /// Receives until `isEnough` says so, the server closes, or the time is over.
-    func receive(
+    public func receive(
         within limitSeconds: Int = 10,
         until isEnough: @escaping @Sendable (String) -> Bool = { _ in false }
     ) async throws -> Received {
@@ -93,7 +93,7 @@ final class RawConnection: Sendable {
     }
 
     /// Passes time in which the server should stay silent; true when it did.
-    func receiveNothing(forMilliseconds limit: Int) async throws -> Bool {
+    public func receiveNothing(forMilliseconds limit: Int) async throws -> Bool {
         try await onThread { descriptor in
             var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
             return poll(&entry, 1, Int32(limit)) == 0

@@ -1,11 +1,10 @@
-import Dispatch
-import Foundation
-import PostgresClient
-import TestSupport
+internal import Dispatch
+internal import Foundation
+public import PostgresClient
 
 /// A PostgreSQL of its own in a temporary folder, for tests that stop the server. It listens on a Unix socket only.
-final class ThrowawayCluster: Sendable {
-    struct Failed: Error, CustomStringConvertible { let description: String }
+public final class ThrowawayCluster: Sendable {
+    public struct Failed: Error, CustomStringConvertible { public let description: String }
 
     private let folder: String
     private let binaries: String
@@ -15,7 +14,7 @@ final class ThrowawayCluster: Sendable {
         self.binaries = binaries
     }
 
-    static func with(_ body: (ThrowawayCluster) async throws -> Void) async throws {
+    public static func with(_ body: (ThrowawayCluster) async throws -> Void) async throws {
         let root = "/usr/lib/postgresql"
         let versions = try FileManager.default.contentsOfDirectory(atPath: root).compactMap { Int($0) }
         guard let version = versions.max() else { throw Failed(description: "no PostgreSQL under \(root)") }
@@ -32,14 +31,17 @@ final class ThrowawayCluster: Sendable {
         await cluster.remove()
     }
 
-    var settings: PostgresSettings {
+    /// Its libpq URI.
+    public var url: String { "postgresql://postgres@/postgres?host=\(folder)" }
+
+    public var settings: PostgresSettings {
         PostgresSettings(
             conninfo: "host=\(folder) user=postgres dbname=postgres",
             applicationName: "waybill-test"
         )
     }
 
-    func start() async throws {
+    public func start() async throws {
         let options = "-k \(folder) -c listen_addresses= -c fsync=off -c max_connections=50"
         try await asOwner(
             "pg_ctl",
@@ -55,7 +57,7 @@ final class ThrowawayCluster: Sendable {
     }
 
     /// - Parameter mode: `fast` ends sessions politely, `immediate` is a crash.
-    func stop(_ mode: String) async throws {
+    public func stop(_ mode: String) async throws {
         try await asOwner("pg_ctl", "-D", "\(folder)/data", "-m", mode, "-w", "stop")
     }
 

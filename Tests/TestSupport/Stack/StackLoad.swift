@@ -1,0 +1,152 @@
+internal import Determinism
+internal import ServiceBootstrap
+internal import Synchronization
+
+/// Clients that upload, read, delete, restore and purge as fast as they are answered, and judge each answer: who got a
+/// 2xx must see its effect, bytes must be those that were sent, a version must not fall.
+public final class StackLoad: Sendable {
+    private struct State {
+        var isOver = false
+        var answerCount = 0
+        var statuses: [Int: Int] = [:]
+        var findings: [String] = []
+    }
+
+    private let stack: TestStack
+    private let clientCount: Int
+    private let seed: UInt64
+    private let state = Mutex(State())
+
+    public init(_ stack: TestStack, clientCount: Int, seed: UInt64 = 1) {
+        self.stack = stack
+        self.clientCount = clientCount
+        self.seed = seed
+    }
+
+    /// Answers that cannot be true, one sentence each.
+    public var findings: [String] { state.withLock { $0.findings } }
+    /// How often each status was answered.
+    public var statuses: [Int: Int] { state.withLock { $0.statuses } }
+
+    /// Runs the clients until `body` has returned.
+    public func run(_ body: () async throws -> Void) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<clientCount {
+                group.addTask { await self.work(number) }
+            }
+            let result: Result<Void, any Error>
+            do { result = .success(try await body()) } catch { result = .failure(error) }
+            state.withLock { $0.isOver = true }
+            try await group.waitForAll()
+            try result.get()
+        }
+    }
+
+    /// Waits until `count` answers have come since the start.
+    public func passes(_ count: Int, within limit: Duration = .seconds(60)) async throws {
+        try await eventually(within: limit, "\(count) answers") { state.withLock { $0.answerCount >= count } }
+    }
+
+    /// Answers that have come since the start.
+    public var answerCount: Int { state.withLock { $0.answerCount } }
+
+    private func work(_ number: Int) async {
+        var client = LoadClient(
+            number: number,
+            generator: SeededGenerator(seed: seed &* 1_000 &+ UInt64(number))
+        )
+        while !state.withLock({ $0.isOver }) {
+            do {
+                let status = try await client.step(stack) { found in
+                    self.state.withLock { $0.findings.append(found) }
+                }
+                state.withLock {
+                    $0.answerCount += 1
+                    $0.statuses[status, default: 0] += 1
+                }
+            } catch {
+                // No answer: the program is down, or the connection was cut. What was asked stays uncertain.
+                try? await SystemTime().sleep(for: .milliseconds(20))
+            }
+        }
+    }
+}
+
+/// One client with files of its own.
+private struct LoadClient {
+    let number: Int
+    var generator: SeededGenerator
+    private var fileCount = 0
+    private var files: [(id: String, bytes: [UInt8])] = []
+    private var versions: [String: Int] = [:]
+
+    init(number: Int, generator: SeededGenerator) {
+        self.number = number
+        self.generator = generator
+    }
+
+    /// - Returns: the status of the answer.
+    mutating func step(_ stack: TestStack, _ report: (String) -> Void) async throws -> Int {
+        guard let file = files.randomElement(using: &generator) else { return try await upload(stack) }
+        switch Int.random(in: 0..<10, using: &generator) {
+        case 0..<4: return try await upload(stack)
+        case 4: return try await look(file.id, stack, report)
+        case 5, 6: return try await read(file, stack, report)
+        case 7: return try await delete(file, isPurge: false, stack, report)
+        case 8: return try await stack.restore(file.id).status
+        default: return try await delete(file, isPurge: true, stack, report)
+        }
+    }
+
+    private mutating func upload(_ stack: TestStack) async throws -> Int {
+        fileCount += 1
+        let size = Int.random(in: 0..<40_000, using: &generator)
+        let bytes =
+            Array("client \(number) file \(fileCount) ".utf8)
+            + Array(repeating: UInt8(ascii: "x"), count: size)
+        let answer = try await stack.upload("load-\(number)-\(fileCount)", bytes)
+        if answer.status == 201, let id = answer.string("id") { files.append((id, bytes)) }
+        return answer.status
+    }
+
+    private mutating func look(_ id: String, _ stack: TestStack, _ report: (String) -> Void) async throws
+        -> Int
+    {
+        let answer = try await stack.facts(id)
+        if answer.status == 200, let version = answer.integer("version") {
+            if version < versions[id] ?? 0 {
+                report("I20 \(id) fell from \(versions[id] ?? 0) to \(version)")
+            }
+            versions[id] = version
+        }
+        if answer.status == 404, stack.memory[id]?.fate == .available { report("I35 \(id) is not there") }
+        return answer.status
+    }
+
+    private func read(_ file: (id: String, bytes: [UInt8]), _ stack: TestStack, _ report: (String) -> Void)
+        async throws
+        -> Int
+    {
+        let fate = stack.memory[file.id]?.fate
+        let answer = try await stack.content(file.id)
+        switch (answer.status, fate) {
+        case (200, .deleted), (200, .purged): report("I36 content of \(file.id) after its delete")
+        case (200, _) where answer.body != file.bytes: report("I1 other bytes of \(file.id)")
+        case (404, .available): report("I35 no content of \(file.id)")
+        default: break
+        }
+        return answer.status
+    }
+
+    private mutating func delete(
+        _ file: (id: String, bytes: [UInt8]),
+        isPurge: Bool,
+        _ stack: TestStack,
+        _ report: (String) -> Void
+    ) async throws -> Int {
+        let answer = try await stack.delete(file.id, purge: isPurge)
+        if answer.status == 404 { report("I35 \(file.id) cannot be deleted: it is not there") }
+        if isPurge, answer.status == 200 { files.removeAll { $0.id == file.id } }
+        return answer.status
+    }
+}
