@@ -89,6 +89,7 @@ extension Surroundings {
             pool: pool,
             store: store,
             limits: config.limits,
+            budget: TransferBudget(config.transfers),
             faults: config.faults,
             time: frame.time,
             random: frame.random,

@@ -49,6 +49,7 @@ extension Wiring {
     /// What the metrics say of the service's surroundings, read when they are asked for.
     func addMetrics(_ replies: ConsumerFigures) {
         addPoolMetrics()
+        addTransferMetrics()
         addBacklogMetrics()
         addReplyMetrics(replies)
     }
@@ -66,6 +67,19 @@ extension Wiring {
                 Sample(Double(now.waiting), labels: ["waiting"]),
             ]
         }
+    }
+
+    private func addTransferMetrics() {
+        let budget = surroundings.budget
+        surroundings.metrics.gauge(
+            "waybill_transfers",
+            help: "Uploads and downloads under way. At the limit further ones are answered 503 SERVER_BUSY."
+        ) { [Sample(Double(budget.use.transferCount))] }
+        surroundings.metrics.gauge(
+            "waybill_part_memory_bytes",
+            help:
+                "Memory promised to the parts of uploads. At the limit further ones are answered 503 SERVER_BUSY."
+        ) { [Sample(Double(budget.use.partMemory))] }
     }
 
     private func addBacklogMetrics() {

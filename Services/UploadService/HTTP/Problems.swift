@@ -24,6 +24,7 @@ enum ErrorCode: String, CaseIterable, Sendable {
     case preconditionFailed = "PRECONDITION_FAILED"
     case rangeNotSatisfiable = "RANGE_NOT_SATISFIABLE"
     case notTried = "NOT_TRIED"
+    case serverBusy = "SERVER_BUSY"
     case interrupted = "INTERRUPTED"
     case outcomeUnknown = "OUTCOME_UNKNOWN"
     case databaseUnavailable = "DATABASE_UNAVAILABLE"
@@ -67,6 +68,7 @@ extension UploadFailure: ProblemConvertible {
                 413,
                 "The file is larger than the \(limit) bytes this service takes. Nothing was kept."
             )
+        case .busy: return .busy
         case .digestMismatch(let declared, let actual):
             return Problem(
                 .digestMismatch,
@@ -115,6 +117,7 @@ extension FileFailure: ProblemConvertible {
                 409,
                 "File already exists: \(name). The file stays in the trash; delete the other one first."
             )
+        case .busy: .busy
         case .store(let failure): Problem(store: failure)
         case .database(let failure): Problem(database: failure)
         case .outcomeUnknown:
@@ -203,6 +206,14 @@ extension Problem {
             extensions: extensions
         )
     }
+
+    fileprivate static let busy = Problem(
+        .serverBusy,
+        503,
+        "As many transfers are under way as this service can take. Nothing was sent or kept; send the request again.",
+        isRetryable: true,
+        retryAfterSeconds: 5
+    )
 
     fileprivate static let interrupted = Problem(
         .interrupted,
