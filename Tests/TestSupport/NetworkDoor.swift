@@ -20,8 +20,10 @@ public final class NetworkDoor: Sendable {
     private struct State {
         var position = Position.open
         var links: [ObjectIdentifier: Link] = [:]
-        /// What a transaction says when its commit's answer is to be lost; nil when none is.
-        var marker: [UInt8]?
+        /// What a transaction says when its commit's answer is to be lost.
+        var marker: [UInt8] = []
+        /// How many answers are still to be lost.
+        var dueLossCount = 0
         var lossCount = 0
     }
 
@@ -58,8 +60,10 @@ public final class NetworkDoor: Sendable {
         shutdown(listener, Int32(SHUT_RDWR))
     }
 
-    /// The next transaction that sends `marker` is committed, but nobody is told: the connection ends instead.
-    public func loseCommitAnswer(after marker: String) { state.withLock { $0.marker = Array(marker.utf8) } }
+    /// The next `count` transactions that send `marker` are committed, but nobody is told: the connection ends instead.
+    public func loseCommitAnswer(after marker: String, count: Int = 1) {
+        state.withLock { ($0.marker, $0.dueLossCount) = (Array(marker.utf8), count) }
+    }
 
     /// Commits whose answer was swallowed.
     public var lostCommitCount: Int { state.withLock { $0.lossCount } }
@@ -119,9 +123,9 @@ public final class NetworkDoor: Sendable {
 
     private func mayPass(_ bytes: ArraySlice<UInt8>, _ link: Link, toServer: Bool) -> Bool {
         state.withLock { state in
-            guard let marker = state.marker else { return true }
+            guard state.dueLossCount > 0 else { return true }
             guard !toServer else {
-                if Data(bytes).range(of: Data(marker)) != nil { link.hasMarker = true }
+                if Data(bytes).range(of: Data(state.marker)) != nil { link.hasMarker = true }
                 return true
             }
             let answer = Data(bytes)
@@ -130,7 +134,7 @@ public final class NetworkDoor: Sendable {
                 if answer.suffix(Self.idle.count) == Self.idle { link.hasMarker = false }
                 return true
             }
-            state.marker = nil
+            state.dueLossCount -= 1
             state.lossCount += 1
             return false
         }
