@@ -37,20 +37,7 @@ struct Wiring: Sendable {
         let (pool, limits) = (surroundings.pool, surroundings.limits)
         let (time, random, faults) = (surroundings.time, surroundings.random, surroundings.faults)
         let doorbell = Doorbell(pool: pool, time: time)
-        let uploads = UploadSaga(
-            pool: pool,
-            transfer: ObjectTransfer(store: surroundings.store, pool: pool),
-            pivot: UploadPivot(
-                pool: pool,
-                time: time,
-                random: random,
-                doorbell: doorbell,
-                patience: limits.commitPatience
-            ),
-            doorbell: doorbell,
-            faults: faults,
-            expiry: limits.expiry
-        )
+        let uploads = surroundings.uploadSaga(doorbell)
         let deletes = DeleteSaga(
             pool: pool,
             time: time,
@@ -113,5 +100,24 @@ struct Wiring: Sendable {
                     .add(middleware: BearerAuthentication(TokenStore(surroundings.pool)))
             )
         }
+    }
+}
+
+extension Surroundings {
+    fileprivate func uploadSaga(_ doorbell: Doorbell) -> UploadSaga {
+        UploadSaga(
+            pool: pool,
+            transfer: ObjectTransfer(store: store, pool: pool),
+            pivot: UploadPivot(
+                pool: pool,
+                time: time,
+                random: random,
+                doorbell: doorbell,
+                patience: limits.commitPatience
+            ),
+            doorbell: doorbell,
+            faults: faults,
+            expiry: limits.expiry
+        )
     }
 }
