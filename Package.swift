@@ -62,7 +62,8 @@ let everything: [Target.Dependency] = [
     "EventContracts",
     "FaultPoints",
     "HTTPServing", "IdempotentConsumer", "IdempotentInbox", "IndexerService", "KafkaClient", "Leases",
-    "ObjectStore", "OutboxRelay", "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceSettings",
+    "ObjectStore", "OutboxRelay", "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceParts",
+    "ServiceSettings",
     "TestSupport",
     "TransactionalOutbox", "UploadService",
     asyncHTTPClient, httpTypes, hummingbird, hummingbirdCore, lifecycle, logging, nioCore, nioHTTP1, nioPosix,
@@ -160,6 +161,16 @@ let package = Package(
             ]
         ),
 
+        // What both services run beside their own work
+        shared(
+            "ServiceParts",
+            [
+                "Determinism", "IdempotentConsumer", "IdempotentInbox", "ObjectStore", "PostgresClient",
+                "SagaEngine", "ServiceBootstrap", "ServiceSettings", "TransactionalOutbox", lifecycle,
+                logging,
+            ]
+        ),
+
         program(
             "UploadService",
             [
@@ -167,7 +178,8 @@ let package = Package(
                 "FaultPoints",
                 "HTTPServing", "IdempotentConsumer", "IdempotentInbox", "KafkaClient", "Leases",
                 "ObjectStore",
-                "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceSettings", "TransactionalOutbox",
+                "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceParts", "ServiceSettings",
+                "TransactionalOutbox",
                 hummingbird, httpTypes, lifecycle, logging, nioCore,
             ],
             resources: [.embedInCode("Migrations")]
@@ -186,7 +198,8 @@ let package = Package(
                 "FaultPoints",
                 "HTTPServing", "IdempotentConsumer", "IdempotentInbox", "KafkaClient", "Leases",
                 "ObjectStore",
-                "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceSettings", "TransactionalOutbox",
+                "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceParts", "ServiceSettings",
+                "TransactionalOutbox",
                 hummingbird, httpTypes, lifecycle, logging, nioCore,
             ],
             resources: [.embedInCode("Migrations")]

@@ -8,6 +8,7 @@ import ObjectStore
 import PostgresClient
 import SagaEngine
 import ServiceBootstrap
+import ServiceParts
 import ServiceSettings
 import TransactionalOutbox
 
@@ -26,12 +27,16 @@ struct IndexerService {
             let (time, random) = (frame.time, frame.random)
             let logger = frame.makeLogger
             let pool = PostgresPool(config.database, time: time, random: random, logger: logger("database"))
-            try await requireMigrated(
+            let schema = SchemaCheck(
                 IndexerSchema.migrations,
-                on: pool,
+                program: "IndexerService",
+                pool: pool,
                 mayMigrate: config.mayMigrate,
-                program: "IndexerService"
+                health: frame.health,
+                time: time,
+                logger: frame.logger
             )
+            _ = try await schema.passes()
             let store = try S3Store(config.store, time: time, random: random, logger: logger("store"))
             let doorbell = Doorbell(pool: pool, time: time)
             let metrics = IndexerMetrics(frame.metrics)
@@ -46,13 +51,12 @@ struct IndexerService {
                 logger: logger("sagas")
             )
             let consumer = fileEvents(config, pool, frame)
-            metrics.add(consumer.figures, pool)
+            ServiceMetrics(frame.metrics, pool).add(consumer: FileEventHandler.consumer, consumer.figures)
             addChecks(to: frame.health, pool, store, consumer.figures)
             let server = httpServer(config, pool, frame)
-            frame.health.markStarted()
             return [
-                ProgramService(pool), ProgramService(StoreConnections(store: store)),
-                ProgramService(doorbell),
+                ProgramService(pool), ProgramService(StoreConnections(store)),
+                ProgramService(doorbell), ProgramService(schema, mayFinish: true),
                 ProgramService(worker), ProgramService(consumer),
                 ProgramService(InboxJanitor(pool: pool, time: time, random: random, logger: logger("inbox"))),
                 ProgramService(frame.health), ProgramService(server),

@@ -7,7 +7,7 @@ import KafkaClient
 import ObjectStore
 import PostgresClient
 import ServiceBootstrap
-import ServiceLifecycle
+import ServiceParts
 import ServiceSettings
 
 /// Takes files in, gives them out, lets them go. START HERE: configuration, wiring, services in start order.
@@ -26,6 +26,8 @@ struct UploadService {
                 logger: frame.makeLogger("database")
             )
             let schema = SchemaCheck(
+                Schema.migrations,
+                program: "UploadService",
                 pool: pool,
                 mayMigrate: config.mayMigrate,
                 health: health,
@@ -41,7 +43,8 @@ struct UploadService {
             )
             let wiring = try Wiring(Surroundings(config, pool, store, frame))
             let replies = wiring.replies(config, frame)
-            wiring.addMetrics(replies.figures)
+            ServiceMetrics(frame.metrics, pool).add(consumer: IndexReplies.consumer, replies.figures)
+            wiring.surroundings.budget.addMetrics(to: frame.metrics)
             health.add("database") { try await pool.ping() }
             health.add("object_store") { try await store.headBucket() }
             health.add("kafka", required: false) { try replies.figures.check() }
@@ -55,7 +58,7 @@ struct UploadService {
             )
             return [
                 ProgramService(pool),
-                ProgramService(StoreConnections(store: store)),
+                ProgramService(StoreConnections(store)),
                 ProgramService(wiring.doorbell),
                 ProgramService(schema, mayFinish: true),
                 ProgramService(wiring.worker),
@@ -69,17 +72,6 @@ struct UploadService {
             ]
         }
         Glibc.exit(exit.rawValue)
-    }
-}
-
-/// Closes the store's connections when everything that uses them has stopped.
-private struct StoreConnections: Service {
-    let store: S3Store
-
-    func run() async throws {
-        // Throws when the task is cancelled instead of shut down: the way out is the same.
-        try? await gracefulShutdown()
-        await store.shutdown()
     }
 }
 
@@ -116,15 +108,5 @@ extension Wiring {
             faults: config.faults,
             logger: frame.makeLogger("replies")
         )
-    }
-}
-
-private struct ConsumerTrouble: Error, CustomStringConvertible {
-    let description: String
-}
-
-extension ConsumerFigures {
-    fileprivate func check() throws {
-        if let failure = snapshot.lastFailure { throw ConsumerTrouble(description: failure) }
     }
 }

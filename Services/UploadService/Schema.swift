@@ -1,13 +1,8 @@
 import AccessTokens
-import Determinism
 import IdempotentInbox
 import Leases
-import Logging
 import PostgresClient
 import SagaEngine
-import ServiceBootstrap
-import ServiceLifecycle
-import ServiceSettings
 import TransactionalOutbox
 
 /// The tables of this service's database.
@@ -27,40 +22,4 @@ enum Schema {
         Migration(number: 7, name: "parked_replay", sql: InboxSchema.version2),
         Migration(number: 8, name: "saga_trace", sql: SagaSchema.version2),
     ]
-}
-
-/// Holds the program to its schema. A database that is away is waited for; one of another version ends the program.
-struct SchemaCheck: Service {
-    let pool: PostgresPool
-    let mayMigrate: Bool
-    let health: HealthRegistry
-    let time: any TimeSource
-    let logger: Logger
-
-    /// - Returns: false when the database did not answer.
-    /// - Throws: `ConfigurationError` when it is not migrated, and may not be.
-    func passes() async throws -> Bool {
-        do {
-            try await requireMigrated(
-                Schema.migrations,
-                on: pool,
-                mayMigrate: mayMigrate,
-                program: "UploadService"
-            )
-            health.markStarted()
-            return true
-        } catch MigrationError.database(let reason) where reason.isTransient {
-            logger.warning("waiting for the database", metadata: ["error": "\(reason)"])
-            return false
-        }
-    }
-
-    func run() async throws {
-        try await cancelWhenGracefulShutdown {
-            while !Task.isCancelled, !health.isStarted {
-                if try await passes() { return }
-                try? await time.sleep(for: .seconds(1))
-            }
-        }
-    }
 }

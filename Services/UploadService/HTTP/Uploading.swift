@@ -13,7 +13,7 @@ extension FileRoutes {
         }
         let contentType = request.headers[.contentType]
         if let contentType, contentType.lowercased().hasPrefix("multipart/form-data") {
-            _ = try QueryItems(request.uri.query, known: [])
+            _ = try QueryItems(of: request, known: [])
             let boundary = try MultipartBoundary(contentType: contentType)
             let form = MultipartFormReader(request.body, boundary: boundary)
             return try await uploadForm(
@@ -45,9 +45,9 @@ extension FileRoutes {
     }
 
     private func rawFile(_ request: Request) throws -> IncomingFile {
-        let query = try QueryItems(request.uri.query, known: ["name", "sha256"])
+        let query = try QueryItems(of: request, known: ["name", "sha256"])
         guard let name = query.bytes("name") else {
-            throw RequestRefusal.parameter("name", problem: "is missing: it names the file")
+            throw query.refusal("name", "is missing: it names the file")
         }
         let digest = try DeclaredDigest.read(request.headers, parameter: try query.text("sha256"))
         return IncomingFile(

@@ -5,13 +5,8 @@ import HTTPTypes
 
 extension HTTPField.Name {
     /// Names one request across programs.
-    static let requestID = requiredName("X-Request-Id")
-    static let traceparent = requiredName("traceparent")
-
-    private static func requiredName(_ text: String) -> HTTPField.Name {
-        guard let name = HTTPField.Name(text) else { preconditionFailure("not a field name: \(text)") }
-        return name
-    }
+    static let requestID = constant("X-Request-Id")
+    static let traceparent = constant("traceparent")
 }
 
 enum RequestIdentity {

@@ -1,4 +1,6 @@
+import AsyncHTTPClient
 import HTTPServing
+import NIOHTTP1
 import TestSupport
 import Testing
 

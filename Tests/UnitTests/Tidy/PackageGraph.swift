@@ -66,6 +66,7 @@ enum Layers {
         ["EventBinding", "IdempotentConsumer", "ServiceBootstrap"],
         ["HTTPServing"],
         ["ServiceSettings"],
+        ["ServiceParts"],
         ["UploadService", "OutboxRelay", "IndexerService", "WaybillCLI", "DevBroker", "DevStore"],
         ["TestSupport"],
         ["UnitTests", "IntegrationTests", "FaultTests", "EndToEndTests"],
