@@ -44,6 +44,7 @@ struct UploadService {
             let wiring = try Wiring(Surroundings(config, pool, store, frame))
             let replies = wiring.replies(config, frame)
             ServiceMetrics(frame.metrics, pool).add(consumer: IndexReplies.consumer, replies.figures)
+            wiring.surroundings.budget.addMetrics(to: frame.metrics)
             health.add("database") { try await pool.ping() }
             health.add("object_store") { try await store.headBucket() }
             health.add("kafka", required: false) { try replies.figures.check() }
@@ -80,6 +81,7 @@ extension Surroundings {
             pool: pool,
             store: store,
             limits: config.limits,
+            budget: TransferBudget(config.transfers),
             faults: config.faults,
             time: frame.time,
             random: frame.random,

@@ -16,6 +16,7 @@ struct UploadConfig: Sendable {
     /// librdkafka's own names.
     let kafka: [String: String]
     let limits: UploadLimits
+    let transfers: TransferBudget.Limits
     let faults: any Faults
 
     init(_ environment: [String: String]) throws(ConfigurationError) {
@@ -33,6 +34,11 @@ struct UploadConfig: Sendable {
         self.store = store
         kafka = reader.kafka()
         limits = UploadLimits(&reader)
+        transfers = TransferBudget.Limits(
+            transferCount: store.connectionLimit - store.connectionLimit / 4,
+            partMemory: Int64(reader.integer("WAYBILL_PART_MEMORY_MIB", default: 512, in: 32...1_048_576))
+                << 20
+        )
         faults = reader.faults()
         try reader.finish()
     }
@@ -56,6 +62,8 @@ struct UploadLimits: Sendable {
     var commitPatience: Duration = .seconds(15)
     /// After this long without an answer the removal of a purged file's bytes is asked for again.
     var removalPatience: Duration = .seconds(300)
+    /// The same for a discarded upload. Longer, since the cleanup consumer looks twice, an hour apart, before it answers.
+    var reapPatience: Duration = .seconds(7_200)
 
     init() {}
 

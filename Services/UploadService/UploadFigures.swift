@@ -39,3 +39,17 @@ struct UploadFigures: Sendable {
     func deleted(_ outcome: String) { deletes.labels(outcome).increment() }
     func restored(_ outcome: String) { restores.labels(outcome).increment() }
 }
+
+extension TransferBudget {
+    func addMetrics(to metrics: MetricsRegistry) {
+        metrics.gauge(
+            "waybill_transfers",
+            help: "Uploads and downloads under way. At the limit further ones are answered 503 SERVER_BUSY."
+        ) { [Sample(Double(self.use.transferCount))] }
+        metrics.gauge(
+            "waybill_part_memory_bytes",
+            help:
+                "Memory promised to parts of uploads. At the limit further ones are answered 503 SERVER_BUSY."
+        ) { [Sample(Double(self.use.partMemory))] }
+    }
+}

@@ -20,10 +20,10 @@ public final class NetworkDoor: Sendable {
     private struct State {
         var position = Position.open
         var links: [ObjectIdentifier: Link] = [:]
-        /// What a transaction says when its commit's answer is to be lost.
-        var marker: [UInt8] = []
-        /// How many answers are still to be lost.
-        var dueLossCount = 0
+        /// What a transaction says when its commit's answer is to be lost; nil when none is.
+        var marker: [UInt8]?
+        /// How many commits after that one lose their answer too, whatever their transaction says.
+        var furtherLosses = 0
         var lossCount = 0
     }
 
@@ -60,9 +60,14 @@ public final class NetworkDoor: Sendable {
         shutdown(listener, Int32(SHUT_RDWR))
     }
 
-    /// The next `count` transactions that send `marker` are committed, but nobody is told: the connection ends instead.
-    public func loseCommitAnswer(after marker: String, count: Int = 1) {
-        state.withLock { ($0.marker, $0.dueLossCount) = (Array(marker.utf8), count) }
+    /// The next transaction that sends `marker` is committed, but nobody is told: the connection ends instead.
+    ///
+    /// - Parameter further: as many transactions after it fare the same, whatever they send.
+    public func loseCommitAnswer(after marker: String, further: Int = 0) {
+        state.withLock {
+            $0.marker = Array(marker.utf8)
+            $0.furtherLosses = further
+        }
     }
 
     /// Commits whose answer was swallowed.
@@ -123,9 +128,9 @@ public final class NetworkDoor: Sendable {
 
     private func mayPass(_ bytes: ArraySlice<UInt8>, _ link: Link, toServer: Bool) -> Bool {
         state.withLock { state in
-            guard state.dueLossCount > 0 else { return true }
+            guard let marker = state.marker else { return true }
             guard !toServer else {
-                if Data(bytes).range(of: Data(state.marker)) != nil { link.hasMarker = true }
+                if marker.isEmpty || Data(bytes).range(of: Data(marker)) != nil { link.hasMarker = true }
                 return true
             }
             let answer = Data(bytes)
@@ -134,7 +139,8 @@ public final class NetworkDoor: Sendable {
                 if answer.suffix(Self.idle.count) == Self.idle { link.hasMarker = false }
                 return true
             }
-            state.dueLossCount -= 1
+            state.marker = state.furtherLosses > 0 ? [] : nil
+            state.furtherLosses -= 1
             state.lossCount += 1
             return false
         }

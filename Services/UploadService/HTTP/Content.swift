@@ -45,8 +45,10 @@ extension FileRoutes {
         if isHead || length == 0 {
             return ResponseBody(contentLength: Int(length)) { writer in try await writer.finish(nil) }
         }
+        guard let admission = budget.admit(file.tenant) else { throw .busy }
         let download = try await open(file, range, length, context)
         return ResponseBody(contentLength: Int(length)) { writer in
+            defer { withExtendedLifetime(admission) {} }
             for try await bytes in download.body { try await writer.write(bytes) }
             try await writer.finish(nil)
         }

@@ -97,7 +97,7 @@ extension FileFailure {
     fileprivate var isAboutDatabase: Bool {
         switch self {
         case .database, .outcomeUnknown: true
-        case .notFound, .quarantined, .purged, .nameTaken, .store: false
+        case .notFound, .quarantined, .purged, .nameTaken, .busy, .store: false
         }
     }
 }

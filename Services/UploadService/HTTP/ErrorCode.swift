@@ -19,6 +19,7 @@ enum ErrorCode: String, CaseIterable, Sendable {
     case preconditionFailed = "PRECONDITION_FAILED"
     case rangeNotSatisfiable = "RANGE_NOT_SATISFIABLE"
     case notTried = "NOT_TRIED"
+    case serverBusy = "SERVER_BUSY"
     case interrupted = "INTERRUPTED"
     case outcomeUnknown = "OUTCOME_UNKNOWN"
     case databaseUnavailable = "DATABASE_UNAVAILABLE"

@@ -15,6 +15,7 @@ struct FileRoutes: Sendable {
     let actions: FileActions
     let pool: PostgresPool
     let store: any ObjectStore
+    let budget: TransferBudget
     let figures: UploadFigures
 
     func add(to routes: some RouterMethods<ServiceContext>) {

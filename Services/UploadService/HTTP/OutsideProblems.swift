@@ -5,6 +5,14 @@ import PostgresClient
 
 /// What database, store and connections do to a request.
 extension Problem {
+    static let busy = Problem(
+        .serverBusy,
+        503,
+        "As many transfers are under way as this service can take. Nothing was sent or kept; send the request again.",
+        isRetryable: true,
+        retryAfterSeconds: 5
+    )
+
     static let interrupted = Problem(
         .interrupted,
         503,

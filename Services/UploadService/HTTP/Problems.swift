@@ -24,6 +24,7 @@ extension UploadFailure: ProblemConvertible {
                 413,
                 "The file is larger than the \(limit) bytes this service takes. Nothing was kept."
             )
+        case .busy: return .busy
         case .digestMismatch(let declared, let actual):
             return Problem(
                 .digestMismatch,
@@ -72,6 +73,7 @@ extension FileFailure: ProblemConvertible {
                 409,
                 "File already exists: \(name). The file stays in the trash; delete the other one first."
             )
+        case .busy: .busy
         case .store(let failure): Problem(store: failure)
         case .database(let failure): Problem(database: failure)
         case .outcomeUnknown:

@@ -41,7 +41,9 @@ struct IndexReplies: EventHandler {
             }
             try faults.reach(.afterPurgeConfirmed)
         case .uploadBytesRemoved(let removed):
-            _ = try await UploadStore.reap(removed.uploadID, file: event.fileID, in: tx)
+            if try await UploadStore.reap(removed.uploadID, file: event.fileID, in: tx) {
+                try await SagaStore.remove(kind: ReapSaga.kind, subject: removed.uploadID, in: tx)
+            }
         case .removalStalled:
             break  // the indexer goes on trying and raises the alarm itself
         case .stored, .restored, .deleted, .purging, .purged, .quarantined, .uploadDiscarded:

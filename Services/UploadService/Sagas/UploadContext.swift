@@ -74,25 +74,6 @@ struct StoredUpload: Codable, Sendable {
         String(decoding: try JSONEncoder().encode(self), as: UTF8.self)
     }
 
-    /// - Parameter doomed: how its row ended.
-    func discarded(_ doomed: UploadStore.Doomed, _ reason: String) -> FileEvent {
-        FileEvent(
-            fileID: fileID,
-            version: 1,
-            tenant: tenant,
-            owner: owner,
-            occurredAt: doomed.at,
-            detail: .uploadDiscarded(
-                DiscardedUpload(
-                    uploadID: uploadID,
-                    objectKey: objectKey,
-                    s3UploadID: doomed.multipartID,
-                    reason: reason
-                )
-            )
-        )
-    }
-
     static func decode(_ text: String) throws -> StoredUpload {
         try JSONDecoder().decode(StoredUpload.self, from: Data(text.utf8))
     }

@@ -19,7 +19,7 @@ struct UploadSaga: Sendable {
     let pool: PostgresPool
     let transfer: ObjectTransfer
     let pivot: UploadPivot
-    let doorbell: Doorbell
+    let reaping: ReapSaga
     let faults: any Faults
     /// How long an upload may stay without progress.
     let expiry: Duration
@@ -93,7 +93,7 @@ struct UploadSaga: Sendable {
         return .recorded
     }
 
-    /// Dooms the row, if nobody has yet, and tells the cleanup consumer, the only one that removes bytes.
+    /// Dooms the row, if nobody has yet, and sees to it that its bytes go.
     private func discard(
         _ context: UploadContext,
         _ handle: StepHandle
@@ -101,10 +101,8 @@ struct UploadSaga: Sendable {
         try faults.step(.beforeUploadDiscarded)
         let doom = context.failure?.doom ?? .processGone
         let receipt = try await pool.withStepTransaction { tx in
-            let doorbell = self.doorbell
-            tx.afterCommit { doorbell.ring() }
-            if let doomed = try await UploadStore.doom(context.stored.uploadID, doom, in: tx) {
-                try await Outbox.append(context.stored.discarded(doomed, doom.reason), in: tx)
+            if let discard = try await UploadStore.doom(context.stored.uploadID, doom, in: tx) {
+                try await reaping.begin(context.stored, discard, in: tx)
             }
             return try await handle.record(in: tx)
         }

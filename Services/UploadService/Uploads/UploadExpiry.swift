@@ -1,10 +1,8 @@
 import Determinism
-import EventBinding
 import Logging
 import PostgresClient
 import SagaEngine
 import ServiceLifecycle
-import TransactionalOutbox
 
 /// Gives up uploads that have made no progress until their deadline. Any number may run.
 ///
@@ -14,7 +12,7 @@ struct UploadExpiry: Service {
     /// The pause once nothing overdue is left.
     let interval: Duration
     let pool: PostgresPool
-    let doorbell: Doorbell
+    let reaping: ReapSaga
     let time: any TimeSource
     let random: any RandomSource
     let logger: Logger
@@ -36,12 +34,10 @@ struct UploadExpiry: Service {
         do {
             let count = try await pool.withTransaction { (tx: borrowing Transaction) async throws -> Int in
                 let expired = try await UploadStore.expire(reason: reason, limit: batchLimit, in: tx)
-                for (upload, doomed) in expired {
-                    try await Outbox.append(upload.discarded(doomed, reason), in: tx)
+                for (upload, discard) in expired {
+                    try await reaping.begin(upload, discard, in: tx)
                     try await SagaStore.remove(kind: UploadSaga.kind, subject: upload.uploadID, in: tx)
                 }
-                let doorbell = self.doorbell
-                if !expired.isEmpty { tx.afterCommit { doorbell.ring() } }
                 return expired.count
             }
             if count > 0 { logger.notice("uploads expired", metadata: ["count": "\(count)"]) }

@@ -32,7 +32,11 @@ enum UploadStore {
     private static let doom: Statement = """
         UPDATE uploads SET state = $2, failure_reason = $3, updated_at = clock_timestamp()
          WHERE id = $1 AND state IN ('PENDING', 'ACTIVE', 'COMPLETING')
-        RETURNING s3_upload_id, updated_at
+        RETURNING s3_upload_id, failure_reason, updated_at
+        """
+    private static let discard: Statement = """
+        SELECT s3_upload_id, failure_reason, updated_at FROM uploads
+         WHERE id = $1 AND state IN ('FAILED', 'ABORTED', 'EXPIRED') FOR UPDATE
         """
     /// Not while COMPLETING: only the completer can know what the store holds.
     private static let expire: Statement = """
@@ -41,7 +45,7 @@ enum UploadStore {
                SELECT id FROM uploads
                 WHERE state IN ('PENDING', 'ACTIVE') AND expires_at <= clock_timestamp()
                 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))
-        RETURNING id, file_id, tenant, owner, object_key, s3_upload_id, updated_at
+        RETURNING id, file_id, tenant, owner, object_key, s3_upload_id, failure_reason, updated_at
         """
     private static let reap: Statement = """
         UPDATE uploads SET state = 'REAPED', updated_at = clock_timestamp()
@@ -101,10 +105,19 @@ enum UploadStore {
         return (try row.text(0), try row.timestamp(1))
     }
 
-    struct Doomed {
+    /// How an upload ended that did not become a file.
+    struct Discard {
         /// The store's multipart id, when one was recorded.
         let multipartID: String?
+        let reason: String
         let at: Timestamp
+
+        /// - Parameter column: the first of three.
+        fileprivate init(_ row: Row, from column: Int = 0) throws(DatabaseError) {
+            multipartID = try row.optionalText(column)
+            reason = try row.text(column + 1)
+            at = try row.timestamp(column + 2)
+        }
     }
 
     /// - Returns: nil when the upload had ended before.
@@ -112,10 +125,18 @@ enum UploadStore {
         _ upload: UUID,
         _ doom: DoomedUpload,
         in tx: borrowing Transaction
-    ) async throws(DatabaseError) -> Doomed? {
-        let rows = try await tx.query(Self.doom, upload, doom.state.rawValue, doom.reason)
-        guard let row = rows.first else { return nil }
-        return Doomed(multipartID: try row.optionalText(0), at: try row.timestamp(1))
+    ) async throws(DatabaseError) -> Discard? {
+        guard let row = try await tx.query(Self.doom, upload, doom.state.rawValue, doom.reason).first else {
+            return nil
+        }
+        return try Discard(row)
+    }
+
+    /// Of an upload whose bytes are still to go; nil when they are gone, or when it is not doomed. Locks the row.
+    static func discard(of upload: UUID, in tx: borrowing Transaction) async throws(DatabaseError) -> Discard?
+    {
+        guard let row = try await tx.query(discard, upload).first else { return nil }
+        return try Discard(row)
     }
 
     /// Dooms uploads whose deadline has passed, those first that are overdue the longest.
@@ -123,7 +144,7 @@ enum UploadStore {
         reason: String,
         limit: Int,
         in tx: borrowing Transaction
-    ) async throws(DatabaseError) -> [(upload: StoredUpload, doomed: Doomed)] {
+    ) async throws(DatabaseError) -> [(upload: StoredUpload, discard: Discard)] {
         try await tx.query(expire, reason, limit).map { row throws(DatabaseError) in
             let upload = StoredUpload(
                 uploadID: try row.uuid(0),
@@ -132,7 +153,7 @@ enum UploadStore {
                 owner: try row.text(3),
                 objectKey: try row.text(4)
             )
-            return (upload, Doomed(multipartID: try row.optionalText(5), at: try row.timestamp(6)))
+            return (upload, try Discard(row, from: 5))
         }
     }
 

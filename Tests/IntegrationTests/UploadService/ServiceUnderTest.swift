@@ -19,6 +19,7 @@ import Testing
 /// What a test may change about the service before it starts.
 struct ServiceOptions {
     var limits = UploadLimits()
+    var transfers = TransferBudget.Limits()
     var connection = ConnectionLimits()
     var faults: any Faults = NoFaults()
     /// Whether due sagas are driven.
@@ -107,6 +108,7 @@ struct ServiceUnderTest: Sendable {
                 pool: servicePool,
                 store: store,
                 limits: options.limits,
+                budget: TransferBudget(options.transfers),
                 faults: options.faults,
                 time: time,
                 random: SystemRandom(),
