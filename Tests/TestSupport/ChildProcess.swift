@@ -2,7 +2,7 @@ import Dispatch
 import Foundation
 import Synchronization
 
-/// A child process watched by two threads: one spawns and reaps it, one reads its output.
+/// A child process watched by three threads: one spawns and reaps it, one reads each of its outputs.
 ///
 /// The spawning thread lives as long as the child, because the parent-death signal of Linux is tied to the
 /// thread that forked. The child is reaped under the lock that `signal` takes, so a signal can never reach
@@ -10,30 +10,27 @@ import Synchronization
 final class ChildProcess: Sendable {
     let name: String
     let processID: pid_t
-    let outputPath: String
     private let watched: WatchedProcess
 
-    private init(name: String, processID: pid_t, outputPath: String, watched: WatchedProcess) {
+    private init(name: String, processID: pid_t, watched: WatchedProcess) {
         self.name = name
         self.processID = processID
-        self.outputPath = outputPath
         self.watched = watched
     }
 
     static func spawn(
         _ path: String,
         _ arguments: [String],
-        environment: [String: String],
-        outputPath: String
+        environment: [String: String]
     ) async throws -> ChildProcess {
         let watched = WatchedProcess()
         let launch = Launch(path, arguments, environment: environment)
         let processID: pid_t = try await withCheckedThrowingContinuation { continuation in
             let thread = Thread {
                 do {
-                    let (child, output) = try launch.run()
-                    let reader = Thread { readLines(from: output, copyingTo: outputPath, into: watched) }
-                    reader.start()
+                    let (child, output, errors) = try launch.run()
+                    Thread.detachNewThread { read(output, \.standardOutput, into: watched) }
+                    Thread.detachNewThread { read(errors, \.standardError, into: watched) }
                     continuation.resume(returning: child)
                     watched.reap(child)
                 } catch {
@@ -43,7 +40,7 @@ final class ChildProcess: Sendable {
             thread.start()
         }
         let name = path.split(separator: "/").last.map(String.init) ?? path
-        return ChildProcess(name: name, processID: processID, outputPath: outputPath, watched: watched)
+        return ChildProcess(name: name, processID: processID, watched: watched)
     }
 
     /// Does nothing once the child has been reaped.
@@ -55,12 +52,14 @@ final class ChildProcess: Sendable {
         try await watched.wait(within: limit, orThrow: { self.silent }) { $0.exit.map { .success($0) } }
     }
 
+    /// What the program has written so far.
+    var output: ProgramOutput { watched.output }
+
     /// Everything the program wrote, once it has ended: its exit may be known before its last words are read.
-    func finalOutput(within limit: Duration) async throws -> String {
+    func finalOutput(within limit: Duration) async throws -> ProgramOutput {
         try await watched.wait(within: limit, orThrow: { self.silent }) { facts in
-            facts.isOutputClosed ? .success(()) : nil
+            facts.isOutputClosed ? .success(facts.output) : nil
         }
-        return String(decoding: FileManager.default.contents(atPath: outputPath) ?? Data(), as: UTF8.self)
     }
 
     /// Fails as soon as the program has ended without writing such a line.
@@ -83,9 +82,13 @@ final class ChildProcess: Sendable {
 /// What is known about the child, and who waits for what.
 final class WatchedProcess: Sendable {
     struct Facts {
+        /// Of both streams, as they came.
         var lines: [String] = []
-        var isOutputClosed = false
+        var output = ProgramOutput()
+        var openStreamCount = 2
         var exit: ProgramExit?
+
+        var isOutputClosed: Bool { openStreamCount == 0 }
     }
 
     private struct State {
@@ -98,6 +101,7 @@ final class WatchedProcess: Sendable {
     private let state = Mutex(State())
 
     var lines: [String] { state.withLock { $0.facts.lines } }
+    var output: ProgramOutput { state.withLock { $0.facts.output } }
     var ended: ProgramExit? { state.withLock { $0.facts.exit } }
 
     func change(_ body: (inout Facts) -> Void) {
@@ -159,24 +163,27 @@ extension Duration {
     }
 }
 
-/// Copies the child's output into the file and the lines into `watched` until the child closes it.
-private func readLines(from output: FileHandle, copyingTo path: String, into watched: WatchedProcess) {
-    _ = FileManager.default.createFile(atPath: path, contents: nil)
-    let copy = FileHandle(forWritingAtPath: path)
+/// Keeps what comes from one of the child's streams, until the child closes it.
+private func read(
+    _ source: FileHandle,
+    _ stream: any WritableKeyPath<ProgramOutput, [UInt8]> & Sendable,
+    into watched: WatchedProcess
+) {
     var partial: [UInt8] = []
     while true {
-        let bytes = output.availableData
+        let bytes = source.availableData
         if bytes.isEmpty { break }
-        try? copy?.write(contentsOf: bytes)
         partial.append(contentsOf: bytes)
         let pieces = partial.split(separator: 10, omittingEmptySubsequences: false)
         partial = Array(pieces.last ?? [])
         let lines = pieces.dropLast().map { String(decoding: $0, as: UTF8.self) }
-        if !lines.isEmpty { watched.change { $0.lines = ($0.lines + lines).suffix(20_000) } }
+        watched.change { facts in
+            facts.output[keyPath: stream] += bytes
+            facts.lines += lines
+        }
     }
-    try? copy?.close()
     watched.change { facts in
         if !partial.isEmpty { facts.lines.append(String(decoding: partial, as: UTF8.self)) }
-        facts.isOutputClosed = true
+        facts.openStreamCount -= 1
     }
 }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// One `posix_spawn` with both outputs in a pipe.
+/// One `posix_spawn` with each output in a pipe.
 ///
 /// Debian's `setpriv` sets the parent-death signal and then executes the program under the same process id.
 struct Launch: Sendable {
@@ -17,15 +17,14 @@ struct Launch: Sendable {
     }
 
     /// Must be called on a thread that outlives the child.
-    func run() throws -> (pid_t, FileHandle) {
-        let pipe = Pipe()
+    func run() throws -> (pid_t, output: FileHandle, errors: FileHandle) {
+        let (output, errors) = (Pipe(), Pipe())
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        let sink = pipe.fileHandleForWriting.fileDescriptor
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_adddup2(&actions, sink, 1)
-        posix_spawn_file_actions_adddup2(&actions, sink, 2)
+        posix_spawn_file_actions_adddup2(&actions, output.fileHandleForWriting.fileDescriptor, 1)
+        posix_spawn_file_actions_adddup2(&actions, errors.fileHandleForWriting.fileDescriptor, 2)
 
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
@@ -41,9 +40,10 @@ struct Launch: Sendable {
                 posix_spawn(&processID, command[0], &actions, &attributes, arguments, variables)
             }
         }
-        try pipe.fileHandleForWriting.close()
+        try output.fileHandleForWriting.close()
+        try errors.fileHandleForWriting.close()
         guard code == 0 else { throw TestProgramFailure.notStarted(command[0], errno: code) }
-        return (processID, pipe.fileHandleForReading)
+        return (processID, output.fileHandleForReading, errors.fileHandleForReading)
     }
 }
 

@@ -1,12 +1,22 @@
 import Foundation
 
-/// A command run to its end: curl, kcat, psql, or one of this package's programs that is to refuse to start.
+/// A command run to its end: curl, kcat, psql, or one of this package's programs; `TestProgram` is for servers.
 public struct TestCommand: Sendable {
     public let exit: ProgramExit
-    /// Standard output and standard error, as they came.
-    public let output: String
+    public let standardOutput: String
+    public let standardError: String
 
+    /// Both, one after the other.
+    public var output: String { standardOutput + standardError }
     public var isSuccess: Bool { exit == .exited(0) }
+
+    /// As a shell tells it.
+    public var exitCode: Int32 {
+        switch exit {
+        case .exited(let code): code
+        case .signalled(let signal): 128 + signal
+        }
+    }
 
     /// - Parameters:
     ///   - path: absolute, or the name of one of this package's executables.
@@ -18,18 +28,19 @@ public struct TestCommand: Sendable {
         environment: [String: String] = [:],
         within limit: Duration = .seconds(60)
     ) async throws -> TestCommand {
-        let name = path.split(separator: "/").last.map(String.init) ?? path
         let process = try await ChildProcess.spawn(
             path.hasPrefix("/") ? path : BuildFolder.executable(path),
             arguments,
-            environment: childEnvironment(adding: environment),
-            outputPath: BuildFolder.outputPath(for: name)
+            environment: childEnvironment(adding: environment)
         )
         do {
             let exit = try await process.exit(within: limit)
             let output = try await process.finalOutput(within: limit)
-            try? FileManager.default.removeItem(atPath: process.outputPath)
-            return TestCommand(exit: exit, output: output)
+            return TestCommand(
+                exit: exit,
+                standardOutput: String(decoding: output.standardOutput, as: UTF8.self),
+                standardError: String(decoding: output.standardError, as: UTF8.self)
+            )
         } catch {
             process.signal(SIGKILL)
             _ = try? await process.exit(within: .seconds(10))

@@ -3,15 +3,12 @@ import Synchronization
 
 /// One of this package's executables, running as a child of the test process.
 ///
-/// Its output goes to a file; the test waits for lines and for the exit by signal, never by sleeping. The
-/// child gets SIGKILL when the value goes away, and from the kernel when the test process dies.
+/// The test waits for lines of its output and for the exit by signal, never by sleeping. The child gets SIGKILL when the value goes away, and from the kernel when the test process dies.
 public final class TestProgram: Sendable {
     public let name: String
     public let processID: Int32
     /// The line that said the program is ready; empty when none was waited for.
     public let readyLine: String
-    /// Everything the program wrote to standard output and standard error.
-    public let outputPath: String
     private let process: ChildProcess
     /// The test itself ended the program the hard way, so its exit status is no news.
     private let wasKilled = Atomic(false)
@@ -21,7 +18,6 @@ public final class TestProgram: Sendable {
         self.process = process
         self.readyLine = readyLine
         processID = process.processID
-        outputPath = process.outputPath
     }
 
     deinit { process.signal(SIGKILL) }
@@ -42,8 +38,7 @@ public final class TestProgram: Sendable {
         let process = try await ChildProcess.spawn(
             BuildFolder.executable(name),
             arguments,
-            environment: childEnvironment(adding: environment),
-            outputPath: BuildFolder.outputPath(for: name)
+            environment: childEnvironment(adding: environment)
         )
         let prefix = ready ?? "\(name) ready"
         do {
@@ -66,8 +61,7 @@ public final class TestProgram: Sendable {
         let process = try await ChildProcess.spawn(
             BuildFolder.executable(name),
             arguments,
-            environment: childEnvironment(adding: environment),
-            outputPath: BuildFolder.outputPath(for: name)
+            environment: childEnvironment(adding: environment)
         )
         return TestProgram(name: name, process: process, readyLine: "")
     }
@@ -88,6 +82,7 @@ public final class TestProgram: Sendable {
         let value: Value
         do { value = try await body(program) } catch {
             await program.kill()
+            program.keepOutput()
             throw error
         }
         let status = try await program.terminate()
@@ -104,10 +99,10 @@ public final class TestProgram: Sendable {
     public var port: Int? { address.split(separator: ":").last.flatMap { Int($0) } }
 
     /// What the program has written so far.
-    public var output: String {
-        let bytes = FileManager.default.contents(atPath: outputPath) ?? Data()
-        return String(decoding: bytes, as: UTF8.self)
-    }
+    public var output: String { process.output.text }
+
+    /// Writes it to a file, and the file's name to standard error: for a test that did not end well.
+    public func keepOutput() { process.output.keep(of: name) }
 
     /// The first line, past or to come, that satisfies `predicate`.
     @discardableResult
@@ -180,9 +175,5 @@ enum BuildFolder {
         let file = "\(path)/\(name)"
         guard FileManager.default.isExecutableFile(atPath: file) else { throw .notBuilt(file) }
         return file
-    }
-
-    static func outputPath(for name: String) -> String {
-        "\(NSTemporaryDirectory())/\(name).\(UUID().uuidString.prefix(8)).log"
     }
 }

@@ -62,8 +62,8 @@ struct ReplayDeathTests {
         try await InboxStore.parked(ParkedSelection(key: Array(id.utf8)), limit: 10, on: pool)
     }
 
-    private func replay(_ stack: TestStack, wait seconds: Int) async throws -> FinishedProgram {
-        try await FinishedProgram.run(
+    private func replay(_ stack: TestStack, wait seconds: Int) async throws -> TestCommand {
+        try await TestCommand.run(
             "WaybillCLI",
             ["parked", "replay", "--all", "--wait", "\(seconds)"],
             environment: ["WAYBILL_DATABASE_URL": stack.indexerDatabaseURL]

@@ -59,8 +59,8 @@ struct IndexerProgramTests {
         }
     }
 
-    private func run(_ stack: Stack, _ arguments: String...) async throws -> FinishedProgram {
-        try await FinishedProgram.run("IndexerService", arguments, environment: stack.environment)
+    private func run(_ stack: Stack, _ arguments: String...) async throws -> TestCommand {
+        try await TestCommand.run("IndexerService", arguments, environment: stack.environment)
     }
 
     private func serving(_ stack: Stack, _ body: (String) async throws -> Void) async throws {

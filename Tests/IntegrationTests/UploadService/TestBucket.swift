@@ -67,7 +67,7 @@ private actor SharedStore {
     func address() async throws -> String {
         if let running { return try await running.value.address }
         let starting = Task {
-            let folder = NSTemporaryDirectory() + "waybill-store-\(UUID().uuidString.prefix(8))"
+            let folder = ProcessFolder.make("waybill-store")
             return try await TestProgram.start(
                 "DevStore",
                 ["--port", "0", "--data", folder, "--access-key", "test", "--secret-key", "test-secret-key"]

@@ -11,7 +11,7 @@ import Testing
 @Suite("UploadService as a program", .serialized)
 struct UploadProgramTests {
     @Test func everyMistakeOfTheSettingsIsToldAtOnce() async throws {
-        let program = try await FinishedProgram.run(
+        let program = try await TestCommand.run(
             "UploadService",
             [],
             environment: [
@@ -30,18 +30,19 @@ struct UploadProgramTests {
         try await ThrowawayCluster.with { cluster in
             try await TestBucket.with { bucket, _ in
                 let portFile = NSTemporaryDirectory() + "port-\(UUID().uuidString)"
+                defer { try? FileManager.default.removeItem(atPath: portFile) }
                 let environment = [
                     "WAYBILL_DATABASE_URL": cluster.settings.conninfo, "WAYBILL_HTTP_PORT": "0",
                     "WAYBILL_PORT_FILE": portFile, "S3_ENDPOINT": bucket.address, "S3_BUCKET": bucket.name,
                     "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test-secret-key",
                     "KAFKA_BROKERS": "127.0.0.1:9", "WAYBILL_TEST_DATABASE": "", "WAYBILL_TEST_S3": "",
                 ]
-                let refused = try await FinishedProgram.run("UploadService", [], environment: environment)
+                let refused = try await TestCommand.run("UploadService", [], environment: environment)
                 #expect(refused.exitCode == 78)
                 #expect(refused.standardError.contains("run `UploadService migrate` first"))
                 #expect(refused.standardError.split(separator: "\n").count == 1)
                 for words in [["migrate"], ["migrate"], ["migrate", "status"]] {
-                    let done = try await FinishedProgram.run("UploadService", words, environment: environment)
+                    let done = try await TestCommand.run("UploadService", words, environment: environment)
                     #expect(done.exitCode == 0, "\(words)")
                     #expect(!done.standardOutput.contains("pending"), "\(words)")
                 }

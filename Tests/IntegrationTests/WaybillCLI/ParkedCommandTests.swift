@@ -32,16 +32,16 @@ struct ParkedCommandTests {
         return base + (base.contains("?") ? "&" : "?") + "options=-csearch_path%3D\(schema)"
     }
 
-    private func waybill(_ world: MendableWorld, _ arguments: String...) async throws -> FinishedProgram {
+    private func waybill(_ world: MendableWorld, _ arguments: String...) async throws -> TestCommand {
         // As the other commands: the database from the environment.
-        try await FinishedProgram.run(
+        try await TestCommand.run(
             "WaybillCLI",
             ["parked"] + arguments,
             environment: ["WAYBILL_DATABASE_URL": try url(world.pool)]
         )
     }
 
-    private func decoded<Value: Decodable>(_ ended: FinishedProgram, as: Value.Type) throws -> Value {
+    private func decoded<Value: Decodable>(_ ended: TestCommand, as: Value.Type) throws -> Value {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         return try decoder.decode(Value.self, from: Data(ended.standardOutput.utf8))
@@ -128,7 +128,7 @@ struct ParkedCommandTests {
 
     @Test(arguments: [["replay"], ["discard"], ["replay", "--consumer", "c"], ["list", "--limit", "0"]])
     func whatChangesSomethingMustSayToWhat(_ arguments: [String]) async throws {
-        let ended = try await FinishedProgram.run(
+        let ended = try await TestCommand.run(
             "WaybillCLI",
             ["parked"] + arguments,
             environment: ["WAYBILL_DATABASE_URL": "postgresql:///x"]

@@ -28,8 +28,8 @@ struct WaybillCommandTests {
         }
     }
 
-    private func waybill(_ arguments: String...) async throws -> FinishedProgram {
-        try await FinishedProgram.run("WaybillCLI", arguments)
+    private func waybill(_ arguments: String...) async throws -> TestCommand {
+        try await TestCommand.run("WaybillCLI", arguments)
     }
 
     @Test func aNewTokenIsAllOfStandardOutputAndWorksEverywhere() async throws {
@@ -110,7 +110,7 @@ struct WaybillCommandTests {
         ["outbox", "status"], ["offsets", "reset", "--database", "postgresql:///x"], ["nonsense"],
     ])
     func wrongUsageIsRefusedBeforeAnythingHappens(_ arguments: [String]) async throws {
-        let ended = try await FinishedProgram.run(
+        let ended = try await TestCommand.run(
             "WaybillCLI",
             arguments,
             environment: ["WAYBILL_DATABASE_URL": ""]

@@ -54,6 +54,7 @@ public final class TestStack: Sendable {
             return value
         } catch {
             let diagnosis = await stack.diagnosis()
+            for program in stack.running.withLock({ $0.values }) { program.keepOutput() }
             await stack.remove()
             throw StackFailure("\(error)\n\(diagnosis)")
         }
