@@ -79,6 +79,8 @@ private struct LoadClient {
     private var fileCount = 0
     private var files: [(id: String, bytes: [UInt8])] = []
     private var versions: [String: Int] = [:]
+    /// What was not stored as far as is known, to be sent again.
+    private var unsent: (name: String, bytes: [UInt8], mayExist: Bool)?
 
     init(number: Int, generator: SeededGenerator) {
         self.number = number
@@ -87,9 +89,11 @@ private struct LoadClient {
 
     /// - Returns: the status of the answer.
     mutating func step(_ stack: TestStack, _ report: (String) -> Void) async throws -> Int {
-        guard let file = files.randomElement(using: &generator) else { return try await upload(stack) }
+        guard let file = files.randomElement(using: &generator) else {
+            return try await upload(stack, report)
+        }
         switch Int.random(in: 0..<10, using: &generator) {
-        case 0..<4: return try await upload(stack)
+        case 0..<4: return try await upload(stack, report)
         case 4: return try await look(file.id, stack, report)
         case 5, 6: return try await read(file, stack, report)
         case 7: return try await delete(file, isPurge: false, stack, report)
@@ -98,15 +102,33 @@ private struct LoadClient {
         }
     }
 
-    private mutating func upload(_ stack: TestStack) async throws -> Int {
+    private mutating func upload(_ stack: TestStack, _ report: (String) -> Void) async throws -> Int {
+        let (name, bytes, mayExist) = unsent ?? newFile()
+        unsent = (name, bytes, true)
+        let answer = try await stack.upload(name, bytes)
+        switch (answer.status, answer.string("errorCode")) {
+        case (201, _):
+            unsent = nil
+            if let id = answer.string("id") { files.append((id, bytes)) }
+        case (409, _):
+            unsent = nil
+            guard mayExist, let id = answer.string("existing_id") else {
+                report("I2 \(name) is there, although nothing was kept: \(answer.text)")
+                break
+            }
+            stack.remember(id, name, bytes)
+            files.append((id, bytes))
+        case (_, "OUTCOME_UNKNOWN"): break
+        default: unsent = (name, bytes, mayExist)
+        }
+        return answer.status
+    }
+
+    private mutating func newFile() -> (String, [UInt8], Bool) {
         fileCount += 1
         let size = Int.random(in: 0..<40_000, using: &generator)
-        let bytes =
-            Array("client \(number) file \(fileCount) ".utf8)
-            + Array(repeating: UInt8(ascii: "x"), count: size)
-        let answer = try await stack.upload("load-\(number)-\(fileCount)", bytes)
-        if answer.status == 201, let id = answer.string("id") { files.append((id, bytes)) }
-        return answer.status
+        let text = "client \(number) file \(fileCount) " + String(repeating: "x", count: size)
+        return ("load-\(number)-\(fileCount)", Array(text.utf8), false)
     }
 
     private mutating func look(_ id: String, _ stack: TestStack, _ report: (String) -> Void) async throws

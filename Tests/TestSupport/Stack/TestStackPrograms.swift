@@ -60,6 +60,22 @@ extension TestStack {
         return exit
     }
 
+    /// Starts a second copy of a service beside the first, under no name: it lives as long as the value returned.
+    public func startTwin(of program: StackProgram) async throws -> TestProgram {
+        let portFile = "\(folder)/\(program.rawValue).twin.port"
+        let twin = try await TestProgram.launch(
+            program.rawValue,
+            environment: environment(of: program).merging(["WAYBILL_PORT_FILE": portFile]) { _, new in new }
+        )
+        try await eventually(within: .seconds(60), "the twin of \(program.rawValue) is ready") {
+            let port = try String(contentsOfFile: portFile, encoding: .utf8)
+                .trimmingCharacters(in: .whitespacesAndNewlines)
+            return try await TestCommand.run("/usr/bin/curl", ["-sf", "http://127.0.0.1:\(port)/readyz"])
+                .isSuccess
+        }
+        return twin
+    }
+
     /// The program keeps its connections and answers nobody, as if the machine was cut off.
     public func freeze(_ program: StackProgram) throws { try self.program(program).signal(SIGSTOP) }
     public func thaw(_ program: StackProgram) throws { try self.program(program).signal(SIGCONT) }
