@@ -148,7 +148,7 @@ let package = Package(
             "ServiceSettings",
             [
                 "Determinism", "FaultPoints", "HTTPServing", "ObjectStore", "PostgresClient",
-                "ServiceBootstrap",
+                "ServiceBootstrap", lifecycle, logging,
             ]
         ),
 

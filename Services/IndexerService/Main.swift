@@ -26,12 +26,14 @@ struct IndexerService {
             let (time, random) = (frame.time, frame.random)
             let logger = frame.makeLogger
             let pool = PostgresPool(config.database, time: time, random: random, logger: logger("database"))
-            try await requireMigrated(
+            let schema = SchemaCheck(
                 IndexerSchema.migrations,
                 on: pool,
                 mayMigrate: config.mayMigrate,
-                program: "IndexerService"
+                program: "IndexerService",
+                frame
             )
+            _ = try await schema.passes()
             let store = try S3Store(config.store, time: time, random: random, logger: logger("store"))
             let doorbell = Doorbell(pool: pool, time: time)
             let metrics = IndexerMetrics(frame.metrics)
@@ -49,10 +51,9 @@ struct IndexerService {
             metrics.add(consumer.figures, pool)
             addChecks(to: frame.health, pool, store, consumer.figures)
             let server = httpServer(config, pool, frame)
-            frame.health.markStarted()
             return [
                 ProgramService(pool), ProgramService(StoreConnections(store: store)),
-                ProgramService(doorbell),
+                ProgramService(doorbell), ProgramService(schema, mayFinish: true),
                 ProgramService(worker), ProgramService(consumer),
                 ProgramService(InboxJanitor(pool: pool, time: time, random: random, logger: logger("inbox"))),
                 ProgramService(frame.health), ProgramService(server),

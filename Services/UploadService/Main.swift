@@ -26,11 +26,11 @@ struct UploadService {
                 logger: frame.makeLogger("database")
             )
             let schema = SchemaCheck(
-                pool: pool,
+                Schema.migrations,
+                on: pool,
                 mayMigrate: config.mayMigrate,
-                health: health,
-                time: time,
-                logger: frame.logger
+                program: "UploadService",
+                frame
             )
             _ = try await schema.passes()
             let store = try S3Store(

@@ -1,13 +1,8 @@
 import AccessTokens
-import Determinism
 import IdempotentInbox
 import Leases
-import Logging
 import PostgresClient
 import SagaEngine
-import ServiceBootstrap
-import ServiceLifecycle
-import ServiceSettings
 import TransactionalOutbox
 
 /// The tables of this service's database.
@@ -25,40 +20,4 @@ enum Schema {
             sql: String(decoding: PackageResources.m0001_files_sql, as: UTF8.self)
         ),
     ]
-}
-
-/// Holds the program to its schema. A database that is away is waited for; one of another version ends the program.
-struct SchemaCheck: Service {
-    let pool: PostgresPool
-    let mayMigrate: Bool
-    let health: HealthRegistry
-    let time: any TimeSource
-    let logger: Logger
-
-    /// - Returns: false when the database did not answer.
-    /// - Throws: `ConfigurationError` when it is not migrated, and may not be.
-    func passes() async throws -> Bool {
-        do {
-            try await requireMigrated(
-                Schema.migrations,
-                on: pool,
-                mayMigrate: mayMigrate,
-                program: "UploadService"
-            )
-            health.markStarted()
-            return true
-        } catch MigrationError.database(let reason) where reason.isTransient {
-            logger.warning("waiting for the database", metadata: ["error": "\(reason)"])
-            return false
-        }
-    }
-
-    func run() async throws {
-        try await cancelWhenGracefulShutdown {
-            while !Task.isCancelled, !health.isStarted {
-                if try await passes() { return }
-                try? await time.sleep(for: .seconds(1))
-            }
-        }
-    }
 }
