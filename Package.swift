@@ -58,10 +58,12 @@ func library(_ name: String, _ pkgConfig: String, _ package: String) -> Target {
 
 /// What a test may look into: all of it.
 let everything: [Target.Dependency] = [
-    "AccessTokens", "CChecksums", "Determinism", "DevStore", "Digests", "EventBinding", "EventContracts",
+    "AccessTokens", "CChecksums", "Correlation", "Determinism", "DevStore", "Digests", "EventBinding",
+    "EventContracts",
     "FaultPoints",
     "HTTPServing", "IdempotentConsumer", "IdempotentInbox", "IndexerService", "KafkaClient", "Leases",
-    "ObjectStore", "OutboxRelay", "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceSettings",
+    "ObjectStore", "OutboxRelay", "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceParts",
+    "ServiceSettings",
     "TestSupport",
     "TransactionalOutbox", "UploadService",
     asyncHTTPClient, httpTypes, hummingbird, hummingbirdCore, lifecycle, logging, nioCore, nioHTTP1, nioPosix,
@@ -99,7 +101,8 @@ let package = Package(
 
         // Vocabulary: depends on nothing
         shared("Determinism"),
-        shared("EventContracts", ["Determinism"], exclude: ["Specs"]),
+        shared("Correlation", ["Determinism"]),
+        shared("EventContracts", ["Correlation", "Determinism"], exclude: ["Specs"]),
         shared("FaultPoints"),
 
         // Adapters: each hides one outside system
@@ -116,12 +119,15 @@ let package = Package(
         // Mechanisms: PostgreSQL only, no Kafka, no HTTP
         shared("TransactionalOutbox", ["Determinism", "PostgresClient", lifecycle]),
         shared("IdempotentInbox", ["Determinism", "PostgresClient"]),
-        shared("SagaEngine", ["Determinism", "FaultPoints", "PostgresClient", lifecycle, logging]),
+        shared(
+            "SagaEngine",
+            ["Correlation", "Determinism", "FaultPoints", "PostgresClient", lifecycle, logging]
+        ),
         shared("Leases", ["Determinism", "PostgresClient"]),
         shared("AccessTokens", ["Determinism", "Digests", "PostgresClient"]),
         shared(
             "EventBinding",
-            ["EventContracts", "IdempotentInbox", "PostgresClient", "TransactionalOutbox"]
+            ["Correlation", "EventContracts", "IdempotentInbox", "PostgresClient", "TransactionalOutbox"]
         ),
         shared(
             "IdempotentConsumer",
@@ -134,12 +140,15 @@ let package = Package(
         // The frame every program stands in
         shared(
             "ServiceBootstrap",
-            ["CAllocator", "Determinism", "PostgresClient", logging, lifecycle, signals, nioCore]
+            [
+                "CAllocator", "Correlation", "Determinism", "PostgresClient", logging, lifecycle, signals,
+                nioCore,
+            ]
         ),
         shared(
             "HTTPServing",
             [
-                "AccessTokens", "Determinism", "ServiceBootstrap",
+                "AccessTokens", "Correlation", "Determinism", "ServiceBootstrap",
                 hummingbird, hummingbirdCore, httpTypes, lifecycle, logging,
                 nioCore, nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, nioPosix,
             ]
@@ -148,17 +157,29 @@ let package = Package(
             "ServiceSettings",
             [
                 "Determinism", "FaultPoints", "HTTPServing", "ObjectStore", "PostgresClient",
-                "ServiceBootstrap", lifecycle, logging,
+                "ServiceBootstrap",
+            ]
+        ),
+
+        // What both services run beside their own work
+        shared(
+            "ServiceParts",
+            [
+                "Determinism", "IdempotentConsumer", "IdempotentInbox", "ObjectStore", "PostgresClient",
+                "SagaEngine", "ServiceBootstrap", "ServiceSettings", "TransactionalOutbox", lifecycle,
+                logging,
             ]
         ),
 
         program(
             "UploadService",
             [
-                "AccessTokens", "Determinism", "Digests", "EventBinding", "EventContracts", "FaultPoints",
+                "AccessTokens", "Correlation", "Determinism", "Digests", "EventBinding", "EventContracts",
+                "FaultPoints",
                 "HTTPServing", "IdempotentConsumer", "IdempotentInbox", "KafkaClient", "Leases",
                 "ObjectStore",
-                "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceSettings", "TransactionalOutbox",
+                "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceParts", "ServiceSettings",
+                "TransactionalOutbox",
                 hummingbird, httpTypes, lifecycle, logging, nioCore,
             ],
             resources: [.embedInCode("Migrations")]
@@ -173,10 +194,12 @@ let package = Package(
         program(
             "IndexerService",
             [
-                "AccessTokens", "Determinism", "Digests", "EventBinding", "EventContracts", "FaultPoints",
+                "AccessTokens", "Correlation", "Determinism", "Digests", "EventBinding", "EventContracts",
+                "FaultPoints",
                 "HTTPServing", "IdempotentConsumer", "IdempotentInbox", "KafkaClient", "Leases",
                 "ObjectStore",
-                "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceSettings", "TransactionalOutbox",
+                "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceParts", "ServiceSettings",
+                "TransactionalOutbox",
                 hummingbird, httpTypes, lifecycle, logging, nioCore,
             ],
             resources: [.embedInCode("Migrations")]

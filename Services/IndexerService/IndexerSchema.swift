@@ -18,5 +18,7 @@ enum IndexerSchema {
             name: "documents",
             sql: String(decoding: PackageResources.m0001_documents_sql, as: UTF8.self)
         ),
+        Migration(number: 7, name: "parked_replay", sql: InboxSchema.version2),
+        Migration(number: 8, name: "saga_trace", sql: SagaSchema.version2),
     ]
 }

@@ -8,6 +8,7 @@ import ObjectStore
 import PostgresClient
 import SagaEngine
 import ServiceBootstrap
+import ServiceParts
 import ServiceSettings
 import TransactionalOutbox
 
@@ -28,10 +29,12 @@ struct IndexerService {
             let pool = PostgresPool(config.database, time: time, random: random, logger: logger("database"))
             let schema = SchemaCheck(
                 IndexerSchema.migrations,
-                on: pool,
-                mayMigrate: config.mayMigrate,
                 program: "IndexerService",
-                frame
+                pool: pool,
+                mayMigrate: config.mayMigrate,
+                health: frame.health,
+                time: time,
+                logger: frame.logger
             )
             _ = try await schema.passes()
             let store = try S3Store(config.store, time: time, random: random, logger: logger("store"))
@@ -48,11 +51,11 @@ struct IndexerService {
                 logger: logger("sagas")
             )
             let consumer = fileEvents(config, pool, frame)
-            metrics.add(consumer.figures, pool)
+            ServiceMetrics(frame.metrics, pool).add(consumer: FileEventHandler.consumer, consumer.figures)
             addChecks(to: frame.health, pool, store, consumer.figures)
             let server = httpServer(config, pool, frame)
             return [
-                ProgramService(pool), ProgramService(StoreConnections(store: store)),
+                ProgramService(pool), ProgramService(StoreConnections(store)),
                 ProgramService(doorbell), ProgramService(schema, mayFinish: true),
                 ProgramService(worker), ProgramService(consumer),
                 ProgramService(InboxJanitor(pool: pool, time: time, random: random, logger: logger("inbox"))),

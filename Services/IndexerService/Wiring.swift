@@ -10,8 +10,6 @@ import ObjectStore
 import PostgresClient
 import SagaEngine
 import ServiceBootstrap
-import ServiceLifecycle
-import ServiceSettings
 import TransactionalOutbox
 
 /// Index and Cleanup, as the saga worker sees them.
@@ -82,14 +80,8 @@ func addChecks(
 ) {
     health.add("database") { try await pool.ping() }
     health.add("store") { try await store.headBucket() }
-    health.add("consumer", required: false) {
-        let figures = figures.snapshot
-        if let reason = figures.lastFailure { throw ConsumerTrouble(description: reason) }
-        if figures.stoppedPartitionCount > 0 { throw ConsumerTrouble(description: "partitions stand still") }
-    }
+    health.add("consumer", required: false) { try figures.check() }
 }
-
-struct ConsumerTrouble: Error, CustomStringConvertible { let description: String }
 
 /// Search, and what machines and operators ask.
 func httpServer(_ config: IndexerConfig, _ pool: PostgresPool, _ frame: ProgramFrame) -> HTTPServer {
@@ -107,15 +99,4 @@ func httpServer(_ config: IndexerConfig, _ pool: PostgresPool, _ frame: ProgramF
         random: frame.random,
         logger: frame.makeLogger("http")
     )
-}
-
-/// Closes the store's connections after everything that uses them has ended.
-struct StoreConnections: Service {
-    let store: S3Store
-
-    func run() async throws {
-        // Cancelled instead of shut down: the way out is the same.
-        try? await gracefulShutdown()
-        await store.shutdown()
-    }
 }

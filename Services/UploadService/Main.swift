@@ -7,7 +7,7 @@ import KafkaClient
 import ObjectStore
 import PostgresClient
 import ServiceBootstrap
-import ServiceLifecycle
+import ServiceParts
 import ServiceSettings
 
 /// Takes files in, gives them out, lets them go. START HERE: configuration, wiring, services in start order.
@@ -27,10 +27,12 @@ struct UploadService {
             )
             let schema = SchemaCheck(
                 Schema.migrations,
-                on: pool,
-                mayMigrate: config.mayMigrate,
                 program: "UploadService",
-                frame
+                pool: pool,
+                mayMigrate: config.mayMigrate,
+                health: health,
+                time: time,
+                logger: frame.logger
             )
             _ = try await schema.passes()
             let store = try S3Store(
@@ -41,7 +43,8 @@ struct UploadService {
             )
             let wiring = try Wiring(Surroundings(config, pool, store, frame))
             let replies = wiring.replies(config, frame)
-            wiring.addMetrics(replies.figures)
+            ServiceMetrics(frame.metrics, pool).add(consumer: IndexReplies.consumer, replies.figures)
+            wiring.surroundings.budget.addMetrics(to: frame.metrics)
             health.add("database") { try await pool.ping() }
             health.add("object_store") { try await store.headBucket() }
             health.add("kafka", required: false) { try replies.figures.check() }
@@ -55,10 +58,11 @@ struct UploadService {
             )
             return [
                 ProgramService(pool),
-                ProgramService(StoreConnections(store: store)),
+                ProgramService(StoreConnections(store)),
                 ProgramService(wiring.doorbell),
                 ProgramService(schema, mayFinish: true),
                 ProgramService(wiring.worker),
+                ProgramService(wiring.expiry),
                 ProgramService(replies),
                 ProgramService(
                     InboxJanitor(pool: pool, time: time, random: random, logger: frame.makeLogger("inbox"))
@@ -72,23 +76,13 @@ struct UploadService {
     }
 }
 
-/// Closes the store's connections when everything that uses them has stopped.
-private struct StoreConnections: Service {
-    let store: S3Store
-
-    func run() async throws {
-        // Throws when the task is cancelled instead of shut down: the way out is the same.
-        try? await gracefulShutdown()
-        await store.shutdown()
-    }
-}
-
 extension Surroundings {
     fileprivate init(_ config: UploadConfig, _ pool: PostgresPool, _ store: S3Store, _ frame: ProgramFrame) {
         self.init(
             pool: pool,
             store: store,
             limits: config.limits,
+            budget: TransferBudget(config.transfers),
             faults: config.faults,
             time: frame.time,
             random: frame.random,
@@ -115,15 +109,5 @@ extension Wiring {
             faults: config.faults,
             logger: frame.makeLogger("replies")
         )
-    }
-}
-
-private struct ConsumerTrouble: Error, CustomStringConvertible {
-    let description: String
-}
-
-extension ConsumerFigures {
-    fileprivate func check() throws {
-        if let failure = snapshot.lastFailure { throw ConsumerTrouble(description: failure) }
     }
 }

@@ -19,5 +19,7 @@ enum Schema {
             name: "files",
             sql: String(decoding: PackageResources.m0001_files_sql, as: UTF8.self)
         ),
+        Migration(number: 7, name: "parked_replay", sql: InboxSchema.version2),
+        Migration(number: 8, name: "saga_trace", sql: SagaSchema.version2),
     ]
 }

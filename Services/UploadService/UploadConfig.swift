@@ -16,6 +16,7 @@ struct UploadConfig: Sendable {
     /// librdkafka's own names.
     let kafka: [String: String]
     let limits: UploadLimits
+    let transfers: TransferBudget.Limits
     let faults: any Faults
 
     init(_ environment: [String: String]) throws(ConfigurationError) {
@@ -33,6 +34,11 @@ struct UploadConfig: Sendable {
         self.store = store
         kafka = reader.kafka()
         limits = UploadLimits(&reader)
+        transfers = TransferBudget.Limits(
+            transferCount: store.connectionLimit - store.connectionLimit / 4,
+            partMemory: Int64(reader.integer("WAYBILL_PART_MEMORY_MIB", default: 512, in: 32...1_048_576))
+                << 20
+        )
         faults = reader.faults()
         try reader.finish()
     }
@@ -46,12 +52,18 @@ struct UploadLimits: Sendable {
     var retention: Duration = .seconds(2_592_000)
     /// After this long without a sign of life another process may take over an upload.
     var sagaLease: Duration = .seconds(30)
+    /// After this long without a byte going by an upload is given up, whoever drives it.
+    var expiry: Duration = .seconds(86_400)
+    /// How often uploads are looked for whose deadline has passed.
+    var expiryInterval: Duration = .seconds(30)
     /// The longest time a due saga waits for a worker that has nothing else to do.
     var sagaPollInterval: Duration = .seconds(1)
     /// How long an upload whose bytes are stored waits for a database that is away. Below the graceful limit of shutdown.
     var commitPatience: Duration = .seconds(15)
     /// After this long without an answer the removal of a purged file's bytes is asked for again.
     var removalPatience: Duration = .seconds(300)
+    /// The same for a discarded upload. Longer, since the cleanup consumer looks twice, an hour apart, before it answers.
+    var reapPatience: Duration = .seconds(7_200)
 
     init() {}
 
@@ -62,6 +74,7 @@ struct UploadLimits: Sendable {
             default: 2_592_000,
             in: 0...3_155_760_000
         )
+        expiry = reader.seconds("WAYBILL_UPLOAD_EXPIRY_SECONDS", default: 86_400, in: 300...2_592_000)
         sagaLease = reader.seconds("WAYBILL_SAGA_LEASE_SECONDS", default: 30, in: 3...3_600)
     }
 }

@@ -15,6 +15,7 @@ struct Surroundings: Sendable {
     let pool: PostgresPool
     let store: any ObjectStore
     let limits: UploadLimits
+    let budget: TransferBudget
     let faults: any Faults
     let time: any TimeSource
     let random: any RandomSource
@@ -29,52 +30,38 @@ struct Wiring: Sendable {
     let doorbell: Doorbell
     let receive: ReceiveFile
     let actions: FileActions
-    let deletes: DeleteSaga
+    let sagas: Sagas
     let worker: SagaWorker
+    let expiry: UploadExpiry
 
     init(_ surroundings: Surroundings) throws {
         let (pool, limits) = (surroundings.pool, surroundings.limits)
         let (time, random, faults) = (surroundings.time, surroundings.random, surroundings.faults)
         let doorbell = Doorbell(pool: pool, time: time)
-        let uploads = UploadSaga(
-            pool: pool,
-            transfer: ObjectTransfer(store: surroundings.store, pool: pool, byteLimit: limits.byteLimit),
-            pivot: UploadPivot(
-                pool: pool,
-                time: time,
-                random: random,
-                doorbell: doorbell,
-                patience: limits.commitPatience
-            ),
-            doorbell: doorbell,
-            faults: faults
-        )
-        let deletes = DeleteSaga(
-            pool: pool,
-            time: time,
-            doorbell: doorbell,
-            faults: faults,
-            removalPatience: limits.removalPatience
-        )
-        let uploadRunner = SagaRunner(try uploads.steps(), pool: pool, random: random, faults: faults)
-        let deleteRunner = SagaRunner(try deletes.steps(), pool: pool, random: random, faults: faults)
+        let sagas = Sagas(surroundings, doorbell: doorbell)
+        let uploadRunner = surroundings.runner(of: try sagas.uploads.steps())
+        let deleteRunner = surroundings.runner(of: try sagas.deletes.steps())
+        let reapRunner = surroundings.runner(of: try sagas.reaps.steps())
         self.surroundings = surroundings
         self.doorbell = doorbell
-        self.deletes = deletes
+        self.sagas = sagas
         receive = ReceiveFile(
-            saga: uploads,
+            saga: sagas.uploads,
             runner: uploadRunner,
             heartbeat: SagaHeartbeat(lease: limits.sagaLease, pool: pool, time: time),
             pool: pool,
             time: time,
             random: random,
-            byteLimit: limits.byteLimit
+            byteLimit: limits.byteLimit,
+            budget: surroundings.budget,
+            streamLimit: surroundings.store.profile.partSizeLimit
         )
         actions = FileActions(pool: pool, doorbell: doorbell, faults: faults, retention: limits.retention)
         worker = SagaWorker(
             [
                 SagaKind(uploadRunner) { UploadContext(takenOver: try StoredUpload.decode($0.context)) },
                 SagaKind(deleteRunner) { $0.subject },
+                SagaKind(reapRunner) { try StoredUpload.decode($0.context) },
             ],
             lease: limits.sagaLease,
             pollInterval: limits.sagaPollInterval,
@@ -83,6 +70,14 @@ struct Wiring: Sendable {
             random: random,
             faults: faults,
             logger: surroundings.makeLogger("sagas")
+        )
+        expiry = UploadExpiry(
+            interval: limits.expiryInterval,
+            pool: pool,
+            reaping: sagas.reaps,
+            time: time,
+            random: random,
+            logger: surroundings.makeLogger("expiry")
         )
     }
 
@@ -94,6 +89,7 @@ struct Wiring: Sendable {
             actions: actions,
             pool: surroundings.pool,
             store: surroundings.store,
+            budget: surroundings.budget,
             figures: UploadFigures(metrics)
         )
         return makeServiceRouter(time: time) { router in

@@ -6,11 +6,12 @@ import Glibc
 struct WaybillCLI: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "waybill",
-        abstract: "What an operator does by hand: access tokens, the outbox, consumer offsets.",
+        abstract:
+            "What an operator does by hand: access tokens, the outbox, consumer offsets, parked records.",
         discussion: """
             Exit codes: 0 done, 1 refused, 64 wrong usage, 69 a database cannot be reached, 75 no answer yet.
             """,
-        subcommands: [TokenCommand.self, OutboxCommand.self, OffsetsCommand.self]
+        subcommands: [TokenCommand.self, OutboxCommand.self, OffsetsCommand.self, ParkedCommand.self]
     )
 
     static func main() async {

@@ -1,3 +1,4 @@
+public import Correlation
 public import EventContracts
 public import PostgresClient
 public import TransactionalOutbox
@@ -5,11 +6,12 @@ public import TransactionalOutbox
 extension Outbox {
     /// Appends one of our events in the transaction of the change it tells of.
     ///
+    /// - Parameter traceparent: of the work under way, unless told.
     /// - Throws: `.invalidValue` when the event is outside the contract's bounds; requests are held to the same
     ///   bounds, so this means a defect, and the transaction must roll back.
     public static func append(
         _ event: FileEvent,
-        traceparent: String? = nil,
+        traceparent: String? = TraceContext.current?.header,
         in tx: borrowing Transaction
     ) async throws(DatabaseError) {
         let row: OutboxEvent

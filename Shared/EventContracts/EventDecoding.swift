@@ -1,3 +1,4 @@
+import Correlation
 import Determinism
 import FoundationEssentials
 
@@ -20,8 +21,9 @@ extension DecodedEvent {
                 self = .unknownType(envelope.type)
                 return
             }
-            let event = try FileEvent(type, payload: payload)
+            var event = try FileEvent(type, payload: payload)
             try event.match(envelope, key: key)
+            event.trace = envelope.traceparent.flatMap { TraceContext($0) }
             self = .event(event)
         } catch {
             self = .unreadable(reason: error.reason)

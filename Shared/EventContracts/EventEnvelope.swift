@@ -1,3 +1,4 @@
+import Correlation
 public import Determinism
 
 /// One Kafka header.
@@ -28,7 +29,7 @@ public struct EventEnvelope: Equatable, Sendable {
         self.type = type
         self.subject = subject
         self.time = time
-        self.traceparent = traceparent.flatMap { isTraceparent($0) ? $0 : nil }
+        self.traceparent = traceparent.flatMap { TraceContext($0)?.header }
     }
 
     /// In alphabetical order.
@@ -80,11 +81,4 @@ public struct EventEnvelope: Equatable, Sendable {
 public struct UnreadableEvent: Error, Equatable, Sendable {
     public let reason: String
     init(_ reason: String) { self.reason = reason }
-}
-
-/// `00-<32 hex>-<16 hex>-<2 hex>`, lower case (W3C Trace Context, section 3.2).
-private func isTraceparent(_ text: String) -> Bool {
-    let fields = text.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
-    return fields.map(\.count) == [2, 32, 16, 2]
-        && fields.joined().allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
 }

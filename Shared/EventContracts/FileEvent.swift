@@ -1,3 +1,4 @@
+public import Correlation
 public import Determinism
 
 public import struct FoundationEssentials.UUID
@@ -7,6 +8,8 @@ public struct FileEvent: Equatable, Sendable {
     let head: EventHead
     /// What happened, with the fields only this type has.
     public let detail: Detail
+    /// The trace the event came with; it is not part of what the event says.
+    public var trace: TraceContext?
 
     /// - Parameters:
     ///   - version: the file's version the event tells of; on the index topic, of the event that is answered.
@@ -32,6 +35,10 @@ public struct FileEvent: Equatable, Sendable {
     init(head: EventHead, detail: Detail) {
         self.head = head
         self.detail = detail
+    }
+
+    public static func == (left: FileEvent, right: FileEvent) -> Bool {
+        left.head == right.head && left.detail == right.detail
     }
 
     public var fileID: UUID { head.fileID }

@@ -8,9 +8,6 @@ public enum Topic: String, CaseIterable, Sendable {
     /// The name Kafka knows the topic by.
     public var name: String { rawValue }
 
-    /// Where records of this topic go that can never be applied.
-    public var deadLetterName: String { rawValue + ".dlq" }
-
     /// CloudEvents `source` of everything on this topic.
     public var source: String {
         switch self {

@@ -24,6 +24,7 @@ public enum FaultPoint: String, CaseIterable, Sendable {
     case beforeBatchDecoded, afterBatchDecoded
     case beforeBatchCommitted, afterBatchCommitted
     case beforeOffsetStored, afterOffsetStored
+    case beforeParkedReplayed, afterParkedReplayed
 
     // IndexerService: a file becomes findable
     case beforeObjectVerified, afterObjectVerified

@@ -22,3 +22,17 @@ public final class ConsumerFigures: Sendable {
 
     func update(_ change: (inout Snapshot) -> Void) { state.withLock { change(&$0) } }
 }
+
+extension ConsumerFigures {
+    /// For health: a broker that is merely away is no trouble, it is waited for.
+    ///
+    /// - Throws: `ConsumerTrouble` when the last batch failed, or partitions stand still.
+    public func check() throws {
+        let now = snapshot
+        if let failure = now.lastFailure { throw ConsumerTrouble(description: failure) }
+        if now.stoppedPartitionCount > 0 { throw ConsumerTrouble(description: "partitions stand still") }
+    }
+}
+
+/// Why a consumer does not come on.
+public struct ConsumerTrouble: Error, CustomStringConvertible { public let description: String }

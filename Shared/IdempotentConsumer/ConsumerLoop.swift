@@ -12,11 +12,13 @@ public import ServiceLifecycle
 ///     records  → one transaction per partition: inbox, effects, offset; then tell Kafka, as a cache
 ///     trouble  → pause the partition, back off, read the same records again; the rest goes on
 ///     revoked  → nothing is in hand between two events: let go at once
+///     parked   → tried again when an operator asks for it
 public struct ConsumerLoop<Handler: EventHandler>: Service {
     private let consumer: String
     private let topics: [String]
     private let settings: KafkaSettings
     private let applier: BatchApplier<Handler>
+    private let replayer: ParkedReplayer<Handler>
     private let pool: PostgresPool
     private let time: any TimeSource
     private let random: any RandomSource
@@ -40,6 +42,13 @@ public struct ConsumerLoop<Handler: EventHandler>: Service {
         self.topics = topics
         self.settings = settings
         self.applier = BatchApplier(consumer: consumer, handler: handler, pool: pool)
+        self.replayer = ParkedReplayer(
+            replay: ParkedReplay(consumer: consumer, handler: handler, pool: pool),
+            time: time,
+            random: random,
+            faults: faults,
+            logger: logger
+        )
         self.pool = pool
         self.time = time
         self.random = random
@@ -49,10 +58,12 @@ public struct ConsumerLoop<Handler: EventHandler>: Service {
 
     public func run() async throws {
         await cancelWhenGracefulShutdown {
+            async let replays: Void = replayer.run()
             while !Task.isCancelled {
                 await consumeOnce()
                 try? await time.sleep(for: .milliseconds(500) + random.jitter(upTo: .milliseconds(500)))
             }
+            await replays
         }
     }
 

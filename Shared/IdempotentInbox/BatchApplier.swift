@@ -72,17 +72,12 @@ public struct BatchApplier<Handler: EventHandler>: Sendable {
         }
         let parking = reason
         do {
-            return try await commit { tx in
+            return try await applyInTransaction(on: pool) { tx in
                 try await InboxStore.park([record.parked(parking)], consumer: consumer, in: tx)
                 try await InboxStore.advance(consumer: consumer, claim, to: record.offset + 1, in: tx)
                 return BatchCounts(parked: 1)
             }
-        } catch {
-            switch error {
-            case .inbox(let failure): throw failure
-            case .handler(let text): throw .database(.unexpectedResult(text))
-            }
-        }
+        } catch { throw error.inboxFailure }
     }
 
     private func applyTogether(
@@ -91,7 +86,7 @@ public struct BatchApplier<Handler: EventHandler>: Sendable {
     ) async throws(ApplyFailure) -> BatchCounts {
         guard let last = records.last else { return BatchCounts() }
         let decoded = records.map { (record: $0, meaning: handler.decode($0)) }
-        return try await commit { tx in
+        return try await applyInTransaction(on: pool) { tx in
             // First, so that a holder that lost the partition fails before it does any work.
             try await InboxStore.advance(consumer: consumer, claim, to: last.offset + 1, in: tx)
             let keys = try await InboxStore.parkedKeys(
@@ -109,30 +104,4 @@ public struct BatchApplier<Handler: EventHandler>: Sendable {
             return plan.counts
         }
     }
-
-    private func commit(
-        _ body: (borrowing Transaction) async throws -> BatchCounts
-    ) async throws(ApplyFailure) -> BatchCounts {
-        do {
-            return try await pool.withTransaction { (tx: borrowing Transaction) async throws -> BatchCounts in
-                try await body(tx)
-            }
-        } catch {
-            switch error {
-            case .rolledBack(let failure as InboxFailure): throw .inbox(failure)
-            // A cancelled task says nothing about the records.
-            case .rolledBack(let failure as DatabaseError) where failure.isTransient || failure == .cancelled:
-                throw .inbox(.database(failure))
-            case .rolledBack(let failure): throw .handler("\(failure)")
-            case .notStarted(let failure), .commitRefused(let failure), .commitOutcomeUnknown(let failure):
-                throw .inbox(.database(failure))
-            }
-        }
-    }
-}
-
-private enum ApplyFailure: Error {
-    case inbox(InboxFailure)
-    /// The handler's own: the same records may fail again.
-    case handler(String)
 }

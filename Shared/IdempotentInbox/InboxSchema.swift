@@ -38,4 +38,16 @@ public enum InboxSchema {
         );
         CREATE INDEX parked_records_by_key ON parked_records (consumer, key, id);
         """
+
+    /// - `replay_requested_at` is set by an operator who wants the record tried again, and what waits behind it.
+    /// - A topic that was lost and made anew has other records in the same places: all of them are kept.
+    public static let version2 = """
+        ALTER TABLE parked_records ADD COLUMN replay_requested_at timestamptz;
+        CREATE INDEX parked_records_to_replay ON parked_records (consumer, id)
+         WHERE replay_requested_at IS NOT NULL;
+        ALTER TABLE parked_records
+         DROP CONSTRAINT parked_records_consumer_topic_partition_record_offset_key;
+        CREATE UNIQUE INDEX parked_records_by_place ON parked_records
+            (consumer, topic, partition, record_offset, sha256(coalesce(key, '')), sha256(coalesce(value, '')));
+        """
 }

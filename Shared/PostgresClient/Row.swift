@@ -87,6 +87,14 @@ public struct Row: Sendable {
         try read(column, as: "bigint[]") { bytes, _ in FieldDecoder.array(bytes, FieldDecoder.int64) }
     }
 
+    /// A one-dimensional array of bytea. A NULL element throws.
+    public func bytesArray(_ column: Int) throws(DatabaseError) -> [[UInt8]] {
+        let array = try read(column, as: "bytea[]") { bytes, _ in
+            FieldDecoder.array(bytes) { field, type in type == .bytea ? Array(field) : nil }
+        }
+        return try present(array, column)
+    }
+
     /// - Returns: nil for NULL.
     private func read<Value>(
         _ column: Int,

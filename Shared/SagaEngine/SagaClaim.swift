@@ -1,3 +1,4 @@
+public import Correlation
 public import PostgresClient
 
 public import struct FoundationEssentials.UUID
@@ -10,12 +11,21 @@ public struct NewSaga: Sendable {
     public let subject: UUID
     /// Everything the steps need to know, as JSON.
     public let context: String
+    /// The work that asks for the saga.
+    public let trace: TraceContext?
 
-    public init(id: UUID, kind: String, subject: UUID, context: String) {
+    public init(
+        id: UUID,
+        kind: String,
+        subject: UUID,
+        context: String,
+        trace: TraceContext? = TraceContext.current
+    ) {
         self.id = id
         self.kind = kind
         self.subject = subject
         self.context = context
+        self.trace = trace
     }
 }
 
@@ -28,6 +38,7 @@ public struct SagaClaim: Sendable {
     public let log: [SagaEntry]
     public let epoch: Int64
     public let attemptCount: Int
+    public let trace: TraceContext?
 
     public init(
         id: UUID,
@@ -36,7 +47,8 @@ public struct SagaClaim: Sendable {
         context: String,
         log: [SagaEntry],
         epoch: Int64,
-        attemptCount: Int = 0
+        attemptCount: Int = 0,
+        trace: TraceContext? = nil
     ) {
         self.id = id
         self.kind = kind
@@ -45,6 +57,7 @@ public struct SagaClaim: Sendable {
         self.log = log
         self.epoch = epoch
         self.attemptCount = attemptCount
+        self.trace = trace
     }
 
     /// The claim of the process that has just stored `saga` under its own lease.
@@ -55,7 +68,8 @@ public struct SagaClaim: Sendable {
             subject: saga.subject,
             context: saga.context,
             log: log,
-            epoch: 1
+            epoch: 1,
+            trace: saga.trace
         )
     }
 }

@@ -20,4 +20,7 @@ public enum SagaSchema {
         );
         CREATE INDEX sagas_due ON sagas (greatest(wake_at, lease_until));
         """
+
+    /// `traceparent` is the trace of the work that began the saga, for the log lines and events of whoever drives it.
+    public static let version2 = "ALTER TABLE sagas ADD COLUMN traceparent text;"
 }

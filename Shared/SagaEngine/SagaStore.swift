@@ -1,3 +1,4 @@
+import Correlation
 public import Determinism
 public import PostgresClient
 
@@ -6,19 +7,20 @@ public import struct FoundationEssentials.UUID
 /// Every statement that touches `sagas`.
 public enum SagaStore {
     private static let insert: Statement = """
-        INSERT INTO sagas (id, kind, subject, context, log, owner, lease_until, wake_at)
+        INSERT INTO sagas (id, kind, subject, context, log, owner, lease_until, wake_at, traceparent)
         VALUES ($1, $2, $3, $4, $5::text[], $6,
                 CASE WHEN $7::bigint > 0 THEN clock_timestamp() + make_interval(secs => $7::bigint / 1000.0)
                      ELSE '-infinity' END,
-                coalesce($8::timestamptz, clock_timestamp()))
+                coalesce($8::timestamptz, clock_timestamp()), $9)
         """
     private static let supersede: Statement = """
-        INSERT INTO sagas (id, kind, subject, context, log)
-        SELECT id, $1, subject, context, '{}'
-          FROM unnest($2::uuid[], $3::uuid[], $4::text[]) AS new (id, subject, context)
+        INSERT INTO sagas (id, kind, subject, context, log, traceparent)
+        SELECT id, $1, subject, context, '{}', traceparent
+          FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[]) AS new (id, subject, context, traceparent)
         ON CONFLICT (kind, subject) DO UPDATE
            SET context = EXCLUDED.context, log = '{}', epoch = sagas.epoch + 1, owner = '',
-               lease_until = '-infinity', wake_at = clock_timestamp(), attempts = 0, last_failure = NULL
+               lease_until = '-infinity', wake_at = clock_timestamp(), attempts = 0, last_failure = NULL,
+               traceparent = EXCLUDED.traceparent
         """
     /// An array, so that the subquery runs once: `IN` may be planned to run it for each row, and each run locks others.
     private static let claimDue: Statement = """
@@ -29,7 +31,7 @@ public enum SagaStore {
                SELECT id FROM sagas
                 WHERE greatest(wake_at, lease_until) <= clock_timestamp() AND kind = ANY ($3::text[])
                 ORDER BY greatest(wake_at, lease_until) LIMIT $4 FOR UPDATE SKIP LOCKED))
-        RETURNING id, kind, subject, context, log, epoch, attempts
+        RETURNING id, kind, subject, context, log, epoch, attempts, traceparent
         """
     private static let renew: Statement = """
         UPDATE sagas SET lease_until = clock_timestamp() + make_interval(secs => $3::bigint / 1000.0)
@@ -79,7 +81,8 @@ public enum SagaStore {
             log.map(\.text),
             owner,
             leaseMilliseconds,
-            wakeAt
+            wakeAt,
+            saga.trace?.header
         )
     }
 
@@ -96,7 +99,8 @@ public enum SagaStore {
             kind,
             sagas.map(\.id),
             sagas.map(\.subject),
-            sagas.map(\.context)
+            sagas.map(\.context),
+            sagas.map { $0.trace?.header }
         )
     }
 
@@ -138,7 +142,8 @@ public enum SagaStore {
                     context: try row.text(3),
                     log: try row.textArray(4).map { SagaEntry(text: $0) ?? .started(.max) },
                     epoch: try row.int64(5),
-                    attemptCount: try row.int(6)
+                    attemptCount: try row.int(6),
+                    trace: try row.optionalText(7).flatMap { TraceContext($0) }
                 )
             )
         }

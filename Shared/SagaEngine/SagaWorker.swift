@@ -1,3 +1,4 @@
+import Correlation
 public import Determinism
 public import FaultPoints
 public import Logging
@@ -75,13 +76,20 @@ public struct SagaWorker: Service {
 
     private func work() async {
         while !Task.isCancelled {
-            if await driveOne() { continue }
-            try? await time.sleep(for: pollInterval / 2 + random.jitter(upTo: pollInterval / 2))
+            switch await driveOne() {
+            case .drove: continue
+            case .foundNothing:
+                try? await time.sleep(for: pollInterval / 2 + random.jitter(upTo: pollInterval / 2))
+            case .failed:
+                // Leases ran out while nobody could renew them. Whoever lives is heard within a third of one.
+                try? await time.sleep(for: max(pollInterval, heartbeat.lease / 2))
+            }
         }
     }
 
-    /// - Returns: false when nothing was due or the database did not answer.
-    private func driveOne() async -> Bool {
+    private enum Turn { case drove, foundNothing, failed }
+
+    private func driveOne() async -> Turn {
         let claims: [SagaClaim]
         do {
             try faults.reach(.beforeSagaClaimed)
@@ -94,15 +102,17 @@ public struct SagaWorker: Service {
             )
         } catch {
             logger.warning("cannot look for due sagas", metadata: ["error": "\(error)"])
-            return false
+            return .failed
         }
         guard let claim = claims.first, let kind = kinds.first(where: { $0.name == claim.kind }) else {
-            return false
+            return .foundNothing
         }
         // A crash between claim and work: the lease runs out, and another worker goes on.
-        do { try faults.reach(.afterSagaClaimed) } catch { return true }
-        report(await heartbeat.whileRenewing(claim) { await kind.drive(claim) }, of: claim)
-        return true
+        do { try faults.reach(.afterSagaClaimed) } catch { return .drove }
+        await TraceContext.$current.withValue(claim.trace) {
+            report(await heartbeat.whileRenewing(claim) { await kind.drive(claim) }, of: claim)
+        }
+        return .drove
     }
 
     private func report(_ end: SagaEnd, of claim: SagaClaim) {

@@ -71,6 +71,7 @@ public func runProgram(
     // A peer that hangs up must show as an error of the write, not end the process.
     signal(SIGPIPE, SIG_IGN)
     callocator_give_large_blocks_back()
+    raiseDescriptorLimit()
     let arguments = Array(CommandLine.arguments.dropFirst())
     guard arguments.isEmpty else { return await runCommand(name, commands, arguments) }
     let output = LogOutput(descriptor: 1)
@@ -81,6 +82,15 @@ public func runProgram(
         try await run(services, frame, gracefulLimit)
         frame.logger.info("stopped")
     }
+}
+
+/// Every connection is a descriptor, and shells start programs with 1 024 of them.
+private func raiseDescriptorLimit() {
+    var limits = rlimit()
+    let kind = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    guard getrlimit(kind, &limits) == 0 else { return }
+    limits.rlim_cur = limits.rlim_max
+    _ = setrlimit(kind, &limits)
 }
 
 private func runCommand(_ name: String, _ commands: [ProgramCommand], _ arguments: [String]) async

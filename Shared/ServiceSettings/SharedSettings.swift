@@ -37,7 +37,7 @@ extension SettingsReader {
         return entries
     }
 
-    /// `S3_ENDPOINT`, `S3_BUCKET`, `S3_ADDRESSING`, `S3_PROFILE`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
+    /// `S3_ENDPOINT`, `S3_BUCKET`, `S3_ADDRESSING`, `S3_PROFILE`, `S3_CONNECTIONS`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
     /// `AWS_SESSION_TOKEN`, `AWS_REGION`.
     public mutating func objectStore() -> S3Settings {
         let credentials = S3Credentials(
@@ -52,7 +52,8 @@ extension SettingsReader {
             bucket: text("S3_BUCKET"),
             credentials: credentials,
             addressing: addressing == .path ? .path : .virtualHost,
-            profile: choice("S3_PROFILE", default: StoreProfileName.minio).profile
+            profile: choice("S3_PROFILE", default: StoreProfileName.minio).profile,
+            connectionLimit: integer("S3_CONNECTIONS", default: 256, in: 8...10_000)
         )
     }
 }

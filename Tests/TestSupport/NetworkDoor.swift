@@ -22,6 +22,8 @@ public final class NetworkDoor: Sendable {
         var links: [ObjectIdentifier: Link] = [:]
         /// What a transaction says when its commit's answer is to be lost; nil when none is.
         var marker: [UInt8]?
+        /// How many commits after that one lose their answer too, whatever their transaction says.
+        var furtherLosses = 0
         var lossCount = 0
     }
 
@@ -59,7 +61,14 @@ public final class NetworkDoor: Sendable {
     }
 
     /// The next transaction that sends `marker` is committed, but nobody is told: the connection ends instead.
-    public func loseCommitAnswer(after marker: String) { state.withLock { $0.marker = Array(marker.utf8) } }
+    ///
+    /// - Parameter further: as many transactions after it fare the same, whatever they send.
+    public func loseCommitAnswer(after marker: String, further: Int = 0) {
+        state.withLock {
+            $0.marker = Array(marker.utf8)
+            $0.furtherLosses = further
+        }
+    }
 
     /// Commits whose answer was swallowed.
     public var lostCommitCount: Int { state.withLock { $0.lossCount } }
@@ -121,7 +130,7 @@ public final class NetworkDoor: Sendable {
         state.withLock { state in
             guard let marker = state.marker else { return true }
             guard !toServer else {
-                if Data(bytes).range(of: Data(marker)) != nil { link.hasMarker = true }
+                if marker.isEmpty || Data(bytes).range(of: Data(marker)) != nil { link.hasMarker = true }
                 return true
             }
             let answer = Data(bytes)
@@ -130,7 +139,8 @@ public final class NetworkDoor: Sendable {
                 if answer.suffix(Self.idle.count) == Self.idle { link.hasMarker = false }
                 return true
             }
-            state.marker = nil
+            state.marker = state.furtherLosses > 0 ? [] : nil
+            state.furtherLosses -= 1
             state.lossCount += 1
             return false
         }

@@ -72,7 +72,8 @@ struct FileEventHandler: EventHandler {
             id: UUID.version7(at: time.now, from: random),
             kind: kind,
             subject: event.fileID,
-            context: try order.encoded()
+            context: try order.encoded(),
+            trace: event.trace
         )
     }
 }

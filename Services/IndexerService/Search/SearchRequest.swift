@@ -17,57 +17,39 @@ struct SearchRequest: Equatable, Sendable {
     /// UTF-8 bytes of a filter.
     static let filterByteLimit = 1_024
 
-    fileprivate static let code = "INVALID_SEARCH"
     private static let parameters: Set = ["q", "limit", "cursor", "content_type", "name_prefix"]
 
     /// - Parameter query: what follows `?`, undecoded.
     init(query text: String?) throws(Problem) {
-        let query = try QueryValues(text, known: Self.parameters, code: Self.code)
-        let text = query["q"] ?? ""
+        let query = try QueryItems(text, known: Self.parameters, code: "INVALID_SEARCH")
+        let text = try query.text("q") ?? ""
         guard text.unicodeScalars.count <= SearchQuery.inputLimit else {
-            throw .invalidSearch("q", "may have \(SearchQuery.inputLimit) characters at most")
+            throw query.refusal("q", "may have \(SearchQuery.inputLimit) characters at most")
         }
         guard let tsquery = SearchQuery(text).tsquery else {
-            throw .invalidSearch("q", "must hold at least one word to look for")
+            throw query.refusal("q", "must hold at least one word to look for")
         }
         self.tsquery = tsquery
-        limit = try Self.limit(query["limit"])
-        cursor = try Self.cursor(query["cursor"])
-        contentType = try Self.filter("content_type", query["content_type"])
-        namePrefix = try Self.filter("name_prefix", query["name_prefix"])
+        limit = try query.integer("limit", default: Self.defaultLimit, in: Self.limits)
+        cursor = try Self.cursor(query)
+        contentType = try Self.filter("content_type", query)
+        namePrefix = try Self.filter("name_prefix", query)
     }
 
-    private static func limit(_ text: String?) throws(Problem) -> Int {
-        guard let text, !text.isEmpty else { return defaultLimit }
-        guard let limit = Int(text), limits.contains(limit) else {
-            throw .invalidSearch(
-                "limit",
-                "must be a number from \(limits.lowerBound) to \(limits.upperBound)"
-            )
-        }
-        return limit
-    }
-
-    private static func cursor(_ text: String?) throws(Problem) -> SearchCursor? {
-        guard let text, !text.isEmpty else { return nil }
+    private static func cursor(_ query: QueryItems) throws(Problem) -> SearchCursor? {
+        guard let text = try query.text("cursor"), !text.isEmpty else { return nil }
         guard let cursor = SearchCursor(text) else {
-            throw .invalidSearch("cursor", "is not one this service gave")
+            throw query.refusal("cursor", "is not one this service gave")
         }
         return cursor
     }
 
-    private static func filter(_ name: String, _ text: String?) throws(Problem) -> String? {
-        guard let text, !text.isEmpty else { return nil }
-        guard text.utf8.count <= filterByteLimit, !text.utf8.contains(0) else {
-            throw .invalidSearch(name, "may have \(filterByteLimit) bytes at most, none of them NUL")
+    private static func filter(_ name: String, _ query: QueryItems) throws(Problem) -> String? {
+        guard let text = try query.text(name), !text.isEmpty else { return nil }
+        guard text.utf8.count <= filterByteLimit else {
+            throw query.refusal(name, "may have \(filterByteLimit) bytes at most")
         }
         return text
-    }
-}
-
-extension Problem {
-    fileprivate static func invalidSearch(_ parameter: String, _ demand: String) -> Problem {
-        Problem(status: 400, code: SearchRequest.code, detail: "The query parameter \(parameter) \(demand).")
     }
 }
 

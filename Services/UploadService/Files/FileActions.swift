@@ -19,6 +19,8 @@ enum FileFailure: Error, Sendable {
     case purged
     /// The owner has another visible file of that name.
     case nameTaken(String)
+    /// As many transfers are under way as there may be.
+    case busy
     /// An `AVAILABLE` file whose bytes the store does not give.
     case store(StoreFailure)
     /// Nothing was written.

@@ -40,11 +40,12 @@ extension FileStore {
                   version, index_state, quarantine_reason, delete_after, created_at, updated_at
         """
     private static let setIndexState: Statement = """
-        UPDATE files SET index_state = $3 WHERE id = $1 AND version >= $2 AND index_state <> $3
+        UPDATE files SET index_state = $3 WHERE id = $1 AND version = $2 AND index_state <> $3
         """
     private static let restore: Statement = """
         UPDATE files AS f
            SET state = 'AVAILABLE', version = version + 1, delete_after = NULL, quarantine_reason = NULL,
+               index_state = 'PENDING',
                updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
          WHERE id = $1 AND state = 'DELETED' AND NOT EXISTS (
                SELECT 1 FROM files AS other
@@ -92,7 +93,7 @@ extension FileStore {
         try await tx.query(startPurge, id).first.map(file)
     }
 
-    /// What the indexer said of `version`; ignored when it speaks of a version from the future.
+    /// What the indexer said of `version`; ignored when the file has moved on: it is looked at again after a restore.
     static func setIndexState(
         _ state: IndexState,
         of id: UUID,

@@ -9,7 +9,7 @@ import ObjectStore
 /// `GET /api/v1/files/{id}/content`: the bytes, streamed from the store as fast as the client takes them.
 extension FileRoutes {
     func content(_ request: Request, _ context: ServiceContext) async throws -> Response {
-        _ = try QueryItems(request.uri.query, known: [])
+        _ = try QueryItems(of: request, known: [])
         let file = try await visibleFile(context)
         guard file.state == .available else { throw FileFailure.quarantined }
         let tag = EntityTag(file.sha256.hex)
@@ -45,8 +45,10 @@ extension FileRoutes {
         if isHead || length == 0 {
             return ResponseBody(contentLength: Int(length)) { writer in try await writer.finish(nil) }
         }
+        guard let admission = budget.admit(file.tenant) else { throw .busy }
         let download = try await open(file, range, length, context)
         return ResponseBody(contentLength: Int(length)) { writer in
+            defer { withExtendedLifetime(admission) {} }
             for try await bytes in download.body { try await writer.write(bytes) }
             try await writer.finish(nil)
         }

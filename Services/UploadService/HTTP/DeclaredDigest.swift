@@ -1,4 +1,5 @@
 import Digests
+import HTTPServing
 import HTTPTypes
 
 /// What a client says the SHA-256 of its bytes is. Declared twice it must be declared the same.
@@ -54,12 +55,7 @@ enum DeclaredDigest {
 }
 
 extension HTTPField.Name {
-    static let reprDigest = knownName("Repr-Digest")
-    static let contentDigest = knownName("Content-Digest")
-    static let xContentSHA256 = knownName("X-Content-SHA256")
-
-    private static func knownName(_ text: String) -> HTTPField.Name {
-        guard let name = HTTPField.Name(text) else { preconditionFailure("not a field name: \(text)") }
-        return name
-    }
+    static let reprDigest = constant("Repr-Digest")
+    static let contentDigest = constant("Content-Digest")
+    static let xContentSHA256 = constant("X-Content-SHA256")
 }

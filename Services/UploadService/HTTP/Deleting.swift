@@ -10,14 +10,14 @@ import struct FoundationEssentials.UUID
 /// `DELETE /api/v1/files/{id}`, `POST …/restore` and `POST /api/v1/files/batch-delete`.
 extension FileRoutes {
     func delete(_ request: Request, _ context: ServiceContext) async throws -> Response {
-        let query = try QueryItems(request.uri.query, known: ["purge"])
+        let query = try QueryItems(of: request, known: ["purge"])
         let (id, owner) = try target(context)
         let file = try await delete(id, of: owner, isImmediate: try query.flag("purge"), context)
         return try .json(ChangeDocument(file))
     }
 
     func restore(_ request: Request, _ context: ServiceContext) async throws -> Response {
-        _ = try QueryItems(request.uri.query, known: [])
+        _ = try QueryItems(of: request, known: [])
         let (id, owner) = try target(context)
         do {
             let file = try await actions.restore(id, of: owner)
@@ -32,7 +32,7 @@ extension FileRoutes {
 
     /// Each id is a change of its own: what was deleted before a failure stays deleted.
     func deleteBatch(_ request: Request, _ context: ServiceContext) async throws -> Response {
-        _ = try QueryItems(request.uri.query, known: [])
+        _ = try QueryItems(of: request, known: [])
         let owner = Owner(try context.requireCaller())
         let batch = try await BatchDelete(request, context)
         var items: [DeleteItemDocument] = []
@@ -97,7 +97,7 @@ extension FileFailure {
     fileprivate var isAboutDatabase: Bool {
         switch self {
         case .database, .outcomeUnknown: true
-        case .notFound, .quarantined, .purged, .nameTaken, .store: false
+        case .notFound, .quarantined, .purged, .nameTaken, .busy, .store: false
         }
     }
 }

@@ -15,6 +15,7 @@ struct FileRoutes: Sendable {
     let actions: FileActions
     let pool: PostgresPool
     let store: any ObjectStore
+    let budget: TransferBudget
     let figures: UploadFigures
 
     func add(to routes: some RouterMethods<ServiceContext>) {
@@ -28,7 +29,7 @@ struct FileRoutes: Sendable {
     }
 
     private func facts(_ request: Request, _ context: ServiceContext) async throws -> Response {
-        _ = try QueryItems(request.uri.query, known: [])
+        _ = try QueryItems(of: request, known: [])
         let file = try await visibleFile(context)
         // The index state changes without a new version, so it is part of the tag.
         let tag = EntityTag("\(file.version)-\(file.indexState.rawValue.lowercased())")

@@ -10,7 +10,7 @@ extension FileRoutes {
 
     func list(_ request: Request, _ context: ServiceContext) async throws -> Response {
         let owner = Owner(try context.requireCaller())
-        let query = try QueryItems(request.uri.query, known: ["limit", "cursor", "name_prefix", "state"])
+        let query = try QueryItems(of: request, known: ["limit", "cursor", "name_prefix", "state"])
         let limit = try query.integer("limit", default: 50, in: Self.limitRange)
         let (state, cursor) = (try Self.state(query), try Self.cursor(query))
         let prefix = try query.text("name_prefix")
@@ -39,19 +39,19 @@ extension FileRoutes {
         )
     }
 
-    private static func state(_ query: QueryItems) throws(RequestRefusal) -> FileState {
+    private static func state(_ query: QueryItems) throws(Problem) -> FileState {
         switch try query.text("state") {
         case nil, "available": return .available
         case "deleted": return .deleted
         case "quarantined": return .quarantined
-        default: throw .parameter("state", problem: "must be available, deleted or quarantined")
+        default: throw query.refusal("state", "must be available, deleted or quarantined")
         }
     }
 
-    private static func cursor(_ query: QueryItems) throws(RequestRefusal) -> UUID? {
+    private static func cursor(_ query: QueryItems) throws(Problem) -> UUID? {
         guard let text = try query.text("cursor") else { return nil }
         guard let id = UUID(uuidString: text) else {
-            throw .parameter("cursor", problem: "must be the next_cursor of an earlier page")
+            throw query.refusal("cursor", "must be the next_cursor of an earlier page")
         }
         return id
     }

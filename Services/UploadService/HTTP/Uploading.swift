@@ -13,10 +13,15 @@ extension FileRoutes {
         }
         let contentType = request.headers[.contentType]
         if let contentType, contentType.lowercased().hasPrefix("multipart/form-data") {
-            _ = try QueryItems(request.uri.query, known: [])
+            _ = try QueryItems(of: request, known: [])
             let boundary = try MultipartBoundary(contentType: contentType)
             let form = MultipartFormReader(request.body, boundary: boundary)
-            return try await uploadForm(form, of: owner, context)
+            return try await uploadForm(
+                form,
+                bound: Self.announcedLength(request.headers),
+                of: owner,
+                context
+            )
         }
         return try answer(to: try await store(try rawFile(request), of: owner, context))
     }
@@ -40,9 +45,9 @@ extension FileRoutes {
     }
 
     private func rawFile(_ request: Request) throws -> IncomingFile {
-        let query = try QueryItems(request.uri.query, known: ["name", "sha256"])
+        let query = try QueryItems(of: request, known: ["name", "sha256"])
         guard let name = query.bytes("name") else {
-            throw RequestRefusal.parameter("name", problem: "is missing: it names the file")
+            throw query.refusal("name", "is missing: it names the file")
         }
         let digest = try DeclaredDigest.read(request.headers, parameter: try query.text("sha256"))
         return IncomingFile(
@@ -62,10 +67,12 @@ extension FileRoutes {
     /// Nil when it will only be known at the end.
     private static func length(_ fields: HTTPFields) throws(RequestRefusal) -> Int64? {
         if !fields[values: .transferEncoding].isEmpty { return nil }
-        guard let length = fields[.contentLength].flatMap({ Int64($0) }), length >= 0 else {
-            throw .lengthMissing
-        }
+        guard let length = announcedLength(fields) else { throw .lengthMissing }
         return length
+    }
+
+    private static func announcedLength(_ fields: HTTPFields) -> Int64? {
+        fields[.contentLength].flatMap { Int64($0) }.flatMap { $0 >= 0 ? $0 : nil }
     }
 
     func answer(to stored: File) throws -> Response {
@@ -82,6 +89,7 @@ extension FileRoutes {
     /// One file answers as a raw upload does; several, or one and a broken rest of the form, answer 207 with one item each.
     fileprivate func uploadForm(
         _ form: MultipartFormReader,
+        bound: Int64?,
         of owner: Owner,
         _ context: ServiceContext
     ) async throws -> Response {
@@ -93,7 +101,7 @@ extension FileRoutes {
                     if part.head.name == "sha256" { digest = try await part.body.text() ?? "" }
                     continue
                 }
-                let (result, isAboutThisFile) = await store(part, name, digest, of: owner, context)
+                let (result, isAboutThisFile) = await store(part, name, digest, bound, of: owner, context)
                 outcomes.append((name, result))
                 digest = nil
                 // The next file would meet the same trouble, and nothing would be gained by receiving it.
@@ -115,6 +123,7 @@ extension FileRoutes {
         _ part: FormPart,
         _ name: String,
         _ digest: String?,
+        _ bound: Int64?,
         of owner: Owner,
         _ context: ServiceContext
     ) async -> (Result<File, Problem>, isAboutThisFile: Bool) {
@@ -123,7 +132,7 @@ extension FileRoutes {
                 name: try FileName(name),
                 contentType: ContentType(declared: part.head.contentType),
                 declaredSHA256: try digest.map(DeclaredDigest.hex),
-                source: UploadSource(length: nil, body: part.body)
+                source: UploadSource(length: nil, bound: bound, body: part.body)
             )
             return (.success(try await store(file, of: owner, context)), true)
         } catch let failure as UploadFailure {
@@ -140,7 +149,7 @@ extension UploadFailure {
     fileprivate var isAboutOneFile: Bool {
         switch self {
         case .nameTaken, .nameTooLong, .digestMismatch, .sizeMismatch: true
-        case .tooLarge, .bodyFailed, .store, .database, .outcomeUnknown, .lost: false
+        case .tooLarge, .busy, .bodyFailed, .store, .database, .outcomeUnknown, .lost: false
         }
     }
 }

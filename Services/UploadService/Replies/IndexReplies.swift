@@ -1,3 +1,4 @@
+import Correlation
 import EventBinding
 import EventContracts
 import FaultPoints
@@ -21,7 +22,9 @@ struct IndexReplies: EventHandler {
     func apply(_ events: [FileEvent], in tx: borrowing Transaction) async throws {
         let doorbell = self.doorbell
         tx.afterCommit { doorbell.ring() }
-        for event in events { try await apply(event, in: tx) }
+        for event in events {
+            try await TraceContext.$current.withValue(event.trace) { try await apply(event, in: tx) }
+        }
     }
 
     private func apply(_ event: FileEvent, in tx: borrowing Transaction) async throws {
@@ -38,7 +41,9 @@ struct IndexReplies: EventHandler {
             }
             try faults.reach(.afterPurgeConfirmed)
         case .uploadBytesRemoved(let removed):
-            _ = try await UploadStore.reap(removed.uploadID, file: event.fileID, in: tx)
+            if try await UploadStore.reap(removed.uploadID, file: event.fileID, in: tx) {
+                try await SagaStore.remove(kind: ReapSaga.kind, subject: removed.uploadID, in: tx)
+            }
         case .removalStalled:
             break  // the indexer goes on trying and raises the alarm itself
         case .stored, .restored, .deleted, .purging, .purged, .quarantined, .uploadDiscarded:

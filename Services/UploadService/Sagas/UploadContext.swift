@@ -11,7 +11,16 @@ import struct FoundationEssentials.UUID
 /// An upload whose bytes this process receives.
 struct ArrivingUpload: Sendable {
     let upload: Upload
-    let source: UploadSource
+    /// Bytes, when known before the first one comes.
+    let length: Int64?
+    let body: TalliedBody
+
+    /// - Parameter byteLimit: the largest file the service takes.
+    init(_ upload: Upload, _ source: UploadSource, byteLimit: Int64) {
+        self.upload = upload
+        length = source.length
+        body = TalliedBody(source.body, limit: byteLimit)
+    }
 }
 
 /// What the steps of one upload share while a process drives them.
@@ -61,19 +70,23 @@ struct StoredUpload: Codable, Sendable {
     let owner: String
     let objectKey: String
 
-    init(_ upload: Upload) {
-        uploadID = upload.id
-        fileID = upload.fileID
-        tenant = upload.tenant
-        owner = upload.owner
-        objectKey = upload.objectKey.text
-    }
-
     func encoded() throws -> String {
         String(decoding: try JSONEncoder().encode(self), as: UTF8.self)
     }
 
     static func decode(_ text: String) throws -> StoredUpload {
         try JSONDecoder().decode(StoredUpload.self, from: Data(text.utf8))
+    }
+}
+
+extension StoredUpload {
+    init(_ upload: Upload) {
+        self.init(
+            uploadID: upload.id,
+            fileID: upload.fileID,
+            tenant: upload.tenant,
+            owner: upload.owner,
+            objectKey: upload.objectKey.text
+        )
     }
 }

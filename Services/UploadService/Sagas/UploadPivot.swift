@@ -14,8 +14,23 @@ struct UploadPivot: Sendable {
     /// The bytes are in the store already, so a database that is away for a moment is waited for.
     let patience: Duration
 
+    /// Also for a caller that is cancelled: from the first commit that was sent on, only the database knows what is true.
+    ///
     /// - Returns: the stored file. It may have been stored by an earlier attempt whose answer was lost.
     func commit(
+        _ upload: Upload,
+        _ object: TransferredObject,
+        _ handle: StepHandle
+    ) async throws(UploadFailure) -> File {
+        let attempts = Task { () -> Result<File, UploadFailure> in
+            do throws(UploadFailure) {
+                return .success(try await commitPatiently(upload, object, handle))
+            } catch { return .failure(error) }
+        }
+        return try await attempts.value.get()
+    }
+
+    private func commitPatiently(
         _ upload: Upload,
         _ object: TransferredObject,
         _ handle: StepHandle
@@ -33,8 +48,8 @@ struct UploadPivot: Sendable {
                 failure = UploadFailure(error)
             }
             let pause = backoff.pause(after: attemptCount, random)
-            guard failure.mayPass, time.uptime + pause < deadline, !Task.isCancelled else {
-                throw isOutcomeUnknown && failure.mayPass ? .outcomeUnknown(file: upload.fileID) : failure
+            guard failure.mayPass, time.uptime + pause < deadline else {
+                throw isOutcomeUnknown && !failure.isVerdict ? .outcomeUnknown(file: upload.fileID) : failure
             }
             attemptCount += 1
             try? await time.sleep(for: pause)

@@ -19,8 +19,10 @@ struct UploadSaga: Sendable {
     let pool: PostgresPool
     let transfer: ObjectTransfer
     let pivot: UploadPivot
-    let doorbell: Doorbell
+    let reaping: ReapSaga
     let faults: any Faults
+    /// How long an upload may stay without progress.
+    let expiry: Duration
 
     func steps() throws(MalformedSaga) -> Saga<UploadContext> {
         try Saga(
@@ -47,7 +49,7 @@ struct UploadSaga: Sendable {
             let log = [SagaEntry.started(0)]
             try faults.reach(.beforeUploadReserved)
             try await pool.withTransaction { (tx: borrowing Transaction) async throws -> Void in
-                try await UploadStore.reserve(upload, in: tx)
+                try await UploadStore.reserve(upload, expiry: expiry, in: tx)
                 try await SagaStore.insert(saga, log: log, leaseMilliseconds: lease.wholeMilliseconds, in: tx)
             }
             try faults.reach(.afterUploadReserved)
@@ -64,7 +66,7 @@ struct UploadSaga: Sendable {
         guard let arriving = context.arriving else { throw .definite(DoomedUpload.processGone.reason) }
         try faults.step(.beforeObjectPut)
         do {
-            context.record(try await transfer.send(arriving.source, of: arriving.upload))
+            context.record(try await transfer.send(arriving))
         } catch {
             context.record(error)
             throw .definite("\(error)")
@@ -91,7 +93,7 @@ struct UploadSaga: Sendable {
         return .recorded
     }
 
-    /// Dooms the row, if nobody has yet, and tells the cleanup consumer, the only one that removes bytes.
+    /// Dooms the row, if nobody has yet, and sees to it that its bytes go.
     private func discard(
         _ context: UploadContext,
         _ handle: StepHandle
@@ -99,34 +101,12 @@ struct UploadSaga: Sendable {
         try faults.step(.beforeUploadDiscarded)
         let doom = context.failure?.doom ?? .processGone
         let receipt = try await pool.withStepTransaction { tx in
-            let doorbell = self.doorbell
-            tx.afterCommit { doorbell.ring() }
-            if let doomed = try await UploadStore.doom(context.stored.uploadID, doom, in: tx) {
-                try await Outbox.append(context.stored.discarded(doomed, doom.reason), in: tx)
+            if let discard = try await UploadStore.doom(context.stored.uploadID, doom, in: tx) {
+                try await reaping.begin(context.stored, discard, in: tx)
             }
             return try await handle.record(in: tx)
         }
         try faults.step(.afterUploadDiscarded)
         return receipt
-    }
-}
-
-extension StoredUpload {
-    fileprivate func discarded(_ doomed: UploadStore.Doomed, _ reason: String) -> FileEvent {
-        FileEvent(
-            fileID: fileID,
-            version: 1,
-            tenant: tenant,
-            owner: owner,
-            occurredAt: doomed.at,
-            detail: .uploadDiscarded(
-                DiscardedUpload(
-                    uploadID: uploadID,
-                    objectKey: objectKey,
-                    s3UploadID: doomed.multipartID,
-                    reason: reason
-                )
-            )
-        )
     }
 }

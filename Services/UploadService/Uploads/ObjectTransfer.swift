@@ -11,14 +11,12 @@ import Synchronization
 struct ObjectTransfer: Sendable {
     let store: any ObjectStore
     let pool: PostgresPool
-    /// The largest file this service takes, in bytes.
-    let byteLimit: Int64
 
     /// - Throws: `UploadFailure`. Whatever is left in the store lies under the upload's own key.
-    func send(_ source: UploadSource, of upload: Upload) async throws(UploadFailure) -> TransferredObject {
-        let body = TalliedBody(source.body, limit: byteLimit)
+    func send(_ arriving: ArrivingUpload) async throws(UploadFailure) -> TransferredObject {
+        let (upload, body) = (arriving.upload, arriving.body)
         let etag: String
-        if let length = source.length, length <= store.profile.partSizeLimit {
+        if let length = arriving.length, length <= store.profile.partSizeLimit {
             etag = try await put(body, length: length, of: upload)
         } else {
             etag = try await stream(body, of: upload)

@@ -2,6 +2,7 @@ import Determinism
 import Digests
 import EventContracts
 import Logging
+import ObjectStore
 import PostgresClient
 import SagaEngine
 
@@ -24,6 +25,9 @@ struct ReceiveFile: Sendable {
     let time: any TimeSource
     let random: any RandomSource
     let byteLimit: Int64
+    let budget: TransferBudget
+    /// Longer bodies are sent in parts, whose bytes wait in memory.
+    let streamLimit: Int64
 
     /// Refuses what can be refused before a byte is read: too large, or a name that is taken.
     func check(_ file: IncomingFile, of owner: Owner) async throws(UploadFailure) {
@@ -38,12 +42,22 @@ struct ReceiveFile: Sendable {
     /// Stores the file. Returns only when it is committed, so that a success is never untrue later.
     func receive(_ file: IncomingFile, of owner: Owner) async throws(UploadFailure) -> File {
         try await check(file, of: owner)
-        let arriving = ArrivingUpload(upload: try newUpload(file, of: owner), source: file.source)
+        guard let admission = budget.admit(owner.tenant, partMemory: partMemory(of: file.source)) else {
+            throw .busy
+        }
+        defer { withExtendedLifetime(admission) {} }
+        let arriving = ArrivingUpload(try newUpload(file, of: owner), file.source, byteLimit: byteLimit)
         let context = UploadContext(arriving)
         let claim = try await saga.begin(arriving.upload, lease: heartbeat.lease)
-        _ = await heartbeat.whileRenewing(claim) { await runner.drive(claim, context) }
+        let deadline = UploadDeadline(of: arriving, expiry: saga.expiry, pool: pool)
+        _ = await heartbeat.whileRenewing(claim, and: deadline.renew) { await runner.drive(claim, context) }
         if let stored = context.file { return stored }
         throw await named(context.failure ?? .lost, of: owner)
+    }
+
+    private func partMemory(of source: UploadSource) -> Int64 {
+        if let length = source.length, length <= streamLimit { return 0 }
+        return PartSizes.memory(ofAtMost: source.length ?? source.bound)
     }
 
     /// A new attempt: its ids and the key that is never used again.

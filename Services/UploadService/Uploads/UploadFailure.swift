@@ -12,6 +12,8 @@ enum UploadFailure: Error, Sendable {
     /// In normalization form C the name has more than 1 024 bytes. Nothing is kept.
     case nameTooLong
     case tooLarge(limit: Int64)
+    /// As many transfers are under way as there may be. Not a byte was read.
+    case busy
     case digestMismatch(declared: String, actual: String)
     /// The body ended before, or went on after, the declared size.
     case sizeMismatch(declared: Int64, received: Int64)
@@ -47,13 +49,24 @@ extension UploadFailure {
         return false
     }
 
+    /// Whether the database itself said, with the upload's row locked, that there is no file: it also speaks of every
+    /// earlier attempt. Whatever else fails leaves an earlier attempt whose answer was lost as uncertain as it was.
+    var isVerdict: Bool {
+        switch self {
+        case .lost, .nameTaken: true
+        case .nameTooLong, .tooLarge, .busy, .digestMismatch, .sizeMismatch, .bodyFailed, .store, .database,
+            .outcomeUnknown:
+            false
+        }
+    }
+
     /// What the failure means to a saga that stands at its pivot.
     var atPivot: StepFailure {
         switch self {
         case .lost: .lost
         // Whoever claims the saga next finds out what became of the commit.
         case .database, .outcomeUnknown: .transient("\(self)")
-        case .nameTaken, .nameTooLong, .tooLarge, .digestMismatch, .sizeMismatch, .bodyFailed, .store:
+        case .nameTaken, .nameTooLong, .tooLarge, .busy, .digestMismatch, .sizeMismatch, .bodyFailed, .store:
             .definite("\(self)")
         }
     }
@@ -68,7 +81,7 @@ extension UploadFailure {
         case .digestMismatch: DoomedUpload(state: .failed, reason: "the SHA-256 is not the declared one")
         case .sizeMismatch: DoomedUpload(state: .failed, reason: "the size is not the declared one")
         case .store(let failure): DoomedUpload(state: .failed, reason: "object store: \(failure)")
-        case .database, .outcomeUnknown, .lost: .processGone
+        case .busy, .database, .outcomeUnknown, .lost: .processGone
         }
     }
 }

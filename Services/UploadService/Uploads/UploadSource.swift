@@ -4,5 +4,7 @@ import NIOCore
 struct UploadSource: Sendable {
     /// Bytes, when known before the first one comes.
     let length: Int64?
+    /// There are no more bytes than this, when that is known.
+    var bound: Int64?
     let body: any AsyncSequence<ByteBuffer, any Error> & Sendable
 }

@@ -14,11 +14,15 @@ enum UploadStore {
         INSERT INTO uploads (id, file_id, tenant, owner, name, content_type, declared_size, declared_sha256,
                              object_key, state, expires_at)
         VALUES ($1, $2, $3, $4, normalize($5, NFC), $6, $7, $8, $9, 'PENDING',
-                clock_timestamp() + interval '24 hours')
+                clock_timestamp() + make_interval(secs => $10::bigint / 1000.0))
         """
     private static let saveMultipartID: Statement = """
         UPDATE uploads SET s3_upload_id = $2, state = 'ACTIVE', updated_at = clock_timestamp()
          WHERE id = $1 AND s3_upload_id IS NULL AND state IN ('PENDING', 'ACTIVE')
+        """
+    private static let renew: Statement = """
+        UPDATE uploads SET expires_at = clock_timestamp() + make_interval(secs => $2::bigint / 1000.0)
+         WHERE id = $1 AND state IN ('PENDING', 'ACTIVE', 'COMPLETING')
         """
     private static let complete: Statement = """
         UPDATE uploads SET state = 'COMPLETED', updated_at = clock_timestamp()
@@ -28,7 +32,20 @@ enum UploadStore {
     private static let doom: Statement = """
         UPDATE uploads SET state = $2, failure_reason = $3, updated_at = clock_timestamp()
          WHERE id = $1 AND state IN ('PENDING', 'ACTIVE', 'COMPLETING')
-        RETURNING s3_upload_id, updated_at
+        RETURNING s3_upload_id, failure_reason, updated_at
+        """
+    private static let discard: Statement = """
+        SELECT s3_upload_id, failure_reason, updated_at FROM uploads
+         WHERE id = $1 AND state IN ('FAILED', 'ABORTED', 'EXPIRED') FOR UPDATE
+        """
+    /// Not while COMPLETING: only the completer can know what the store holds.
+    private static let expire: Statement = """
+        UPDATE uploads SET state = 'EXPIRED', failure_reason = $1, updated_at = clock_timestamp()
+         WHERE state IN ('PENDING', 'ACTIVE') AND id = ANY (ARRAY(
+               SELECT id FROM uploads
+                WHERE state IN ('PENDING', 'ACTIVE') AND expires_at <= clock_timestamp()
+                ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))
+        RETURNING id, file_id, tenant, owner, object_key, s3_upload_id, failure_reason, updated_at
         """
     private static let reap: Statement = """
         UPDATE uploads SET state = 'REAPED', updated_at = clock_timestamp()
@@ -36,7 +53,12 @@ enum UploadStore {
         """
     private static let lockState: Statement = "SELECT state FROM uploads WHERE id = $1 FOR UPDATE"
 
-    static func reserve(_ upload: Upload, in tx: borrowing Transaction) async throws(DatabaseError) {
+    /// - Parameter expiry: how long the upload may stay without progress.
+    static func reserve(
+        _ upload: Upload,
+        expiry: Duration,
+        in tx: borrowing Transaction
+    ) async throws(DatabaseError) {
         try await tx.execute(
             reserve,
             upload.id,
@@ -47,8 +69,20 @@ enum UploadStore {
             upload.contentType,
             upload.declaredSize,
             upload.declaredSHA256?.bytes,
-            upload.objectKey.text
+            upload.objectKey.text,
+            expiry.wholeMilliseconds
         )
+    }
+
+    /// Moves the deadline on, because there was progress.
+    ///
+    /// - Returns: false when the upload is over.
+    static func renew(
+        _ upload: UUID,
+        expiry: Duration,
+        on pool: PostgresPool
+    ) async throws(DatabaseError) -> Bool {
+        try await pool.execute(renew, upload, expiry.wholeMilliseconds) == 1
     }
 
     /// Remembers the store's multipart id before the first part leaves.
@@ -71,10 +105,19 @@ enum UploadStore {
         return (try row.text(0), try row.timestamp(1))
     }
 
-    struct Doomed {
+    /// How an upload ended that did not become a file.
+    struct Discard {
         /// The store's multipart id, when one was recorded.
         let multipartID: String?
+        let reason: String
         let at: Timestamp
+
+        /// - Parameter column: the first of three.
+        fileprivate init(_ row: Row, from column: Int = 0) throws(DatabaseError) {
+            multipartID = try row.optionalText(column)
+            reason = try row.text(column + 1)
+            at = try row.timestamp(column + 2)
+        }
     }
 
     /// - Returns: nil when the upload had ended before.
@@ -82,10 +125,36 @@ enum UploadStore {
         _ upload: UUID,
         _ doom: DoomedUpload,
         in tx: borrowing Transaction
-    ) async throws(DatabaseError) -> Doomed? {
-        let rows = try await tx.query(Self.doom, upload, doom.state.rawValue, doom.reason)
-        guard let row = rows.first else { return nil }
-        return Doomed(multipartID: try row.optionalText(0), at: try row.timestamp(1))
+    ) async throws(DatabaseError) -> Discard? {
+        guard let row = try await tx.query(Self.doom, upload, doom.state.rawValue, doom.reason).first else {
+            return nil
+        }
+        return try Discard(row)
+    }
+
+    /// Of an upload whose bytes are still to go; nil when they are gone, or when it is not doomed. Locks the row.
+    static func discard(of upload: UUID, in tx: borrowing Transaction) async throws(DatabaseError) -> Discard?
+    {
+        guard let row = try await tx.query(discard, upload).first else { return nil }
+        return try Discard(row)
+    }
+
+    /// Dooms uploads whose deadline has passed, those first that are overdue the longest.
+    static func expire(
+        reason: String,
+        limit: Int,
+        in tx: borrowing Transaction
+    ) async throws(DatabaseError) -> [(upload: StoredUpload, discard: Discard)] {
+        try await tx.query(expire, reason, limit).map { row throws(DatabaseError) in
+            let upload = StoredUpload(
+                uploadID: try row.uuid(0),
+                fileID: try row.uuid(1),
+                tenant: try row.text(2),
+                owner: try row.text(3),
+                objectKey: try row.text(4)
+            )
+            return (upload, try Discard(row, from: 5))
+        }
     }
 
     /// - Returns: false when the upload is not doomed, or was reaped before.

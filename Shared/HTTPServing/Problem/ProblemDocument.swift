@@ -1,3 +1,4 @@
+import Correlation
 import Determinism
 import HTTPTypes
 import Hummingbird
@@ -33,7 +34,7 @@ enum ProblemDocument {
             ("errorCode", problem.code),
             ("message", problem.detail),
             ("path", exchange.path),
-            ("trace_id", exchange.traceID),
+            ("trace_id", exchange.trace.traceID),
         ]
         let taken = Set(members.map(\.0) + ["status", "retryable"])
         members += problem.extensions.filter { !taken.contains($0.key) }.sorted { $0.key < $1.key }

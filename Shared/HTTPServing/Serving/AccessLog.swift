@@ -1,4 +1,5 @@
 import AccessTokens
+import Correlation
 import Determinism
 import Logging
 
@@ -19,6 +20,7 @@ enum AccessLog {
         guard level >= logger.logLevel else { return }
         var fields: Logger.Metadata = [
             "request_id": "\(exchange.requestID)",
+            "trace_id": "\(exchange.trace.traceID)",
             "method": "\(exchange.method)",
             "route": "\(exchange.route)",
             "status": .stringConvertible(status),
@@ -27,7 +29,6 @@ enum AccessLog {
             "duration_ms": .stringConvertible(duration.wholeMilliseconds),
             "peer": "\(exchange.peer)",
         ]
-        if exchange.traceID != exchange.requestID { fields["trace_id"] = "\(exchange.traceID)" }
         if let caller = exchange.caller {
             fields["tenant"] = "\(caller.tenant)"
             fields["principal"] = "\(caller.principal)"

@@ -1,4 +1,5 @@
 import AccessTokens
+public import Correlation
 import HTTPTypes
 import Synchronization
 
@@ -6,8 +7,8 @@ import Synchronization
 public final class Exchange: Sendable {
     /// Valid `X-Request-Id` of the client, or ours. In every log line and every response.
     public let requestID: String
-    /// From `traceparent` (W3C Trace Context) when the client sent one, else the request id.
-    public let traceID: String
+    /// The client's, when it sent a well-formed `traceparent`; else a new one.
+    public let trace: TraceContext
     let method: String
     /// Path without query.
     let path: String
@@ -28,7 +29,7 @@ public final class Exchange: Sendable {
 
     init(
         requestID: String,
-        traceID: String,
+        trace: TraceContext,
         method: String,
         path: String,
         peer: String,
@@ -36,7 +37,7 @@ public final class Exchange: Sendable {
         body: IncomingBody?
     ) {
         self.requestID = requestID
-        self.traceID = traceID
+        self.trace = trace
         self.method = method
         self.path = path
         self.peer = peer

@@ -1,16 +1,12 @@
+import Correlation
 import Determinism
 import FoundationEssentials
 import HTTPTypes
 
 extension HTTPField.Name {
     /// Names one request across programs.
-    static let requestID = requiredName("X-Request-Id")
-    static let traceparent = requiredName("traceparent")
-
-    private static func requiredName(_ text: String) -> HTTPField.Name {
-        guard let name = HTTPField.Name(text) else { preconditionFailure("not a field name: \(text)") }
-        return name
-    }
+    static let requestID = constant("X-Request-Id")
+    static let traceparent = constant("traceparent")
 }
 
 enum RequestIdentity {
@@ -28,14 +24,9 @@ enum RequestIdentity {
         UUID.version7(at: time.now, from: random).text
     }
 
-    /// The trace id of `traceparent` version 00. Source: W3C Trace Context, section 3.2.
-    static func traceID(_ fields: HTTPFields) -> String? {
-        guard let header = fields[.traceparent] else { return nil }
-        let parts = header.split(separator: "-", omittingEmptySubsequences: false)
-        guard parts.count >= 4, parts[0].utf8.count == 2, parts[1].utf8.count == 32 else { return nil }
-        let isHex = parts[1].utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
-        guard isHex, parts[1].contains(where: { $0 != "0" }) else { return nil }
-        return String(parts[1])
+    /// A `traceparent` that is not well-formed, or that came twice, is no error: the request begins a new trace.
+    static func trace(_ fields: HTTPFields, random: any RandomSource) -> TraceContext {
+        fields[.traceparent].flatMap { TraceContext($0) } ?? TraceContext(random: random)
     }
 
     private static func isAcceptable(_ text: String) -> Bool {

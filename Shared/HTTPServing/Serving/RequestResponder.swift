@@ -1,3 +1,4 @@
+import Correlation
 import Determinism
 import HTTPTypes
 import Hummingbird
@@ -14,10 +15,9 @@ struct RequestResponder: Sendable {
     let random: any RandomSource
 
     func begin(_ head: HTTPRequest, _ body: IncomingBody, _ channel: any Channel) -> Exchange {
-        let id = RequestIdentity.requestID(head.headerFields, time: time, random: random)
         let exchange = Exchange(
-            requestID: id,
-            traceID: RequestIdentity.traceID(head.headerFields) ?? id,
+            requestID: RequestIdentity.requestID(head.headerFields, time: time, random: random),
+            trace: RequestIdentity.trace(head.headerFields, random: random),
             method: head.method.rawValue,
             path: String((head.path ?? "").prefix { $0 != "?" && $0 != "#" }),
             peer: channel.remoteAddress?.ipAddress ?? "",
@@ -35,7 +35,9 @@ struct RequestResponder: Sendable {
         let context = ServiceContext(source: ServiceContext.Source(exchange: exchange, logger: logger))
         var response: Response
         do {
-            response = try await router.respond(to: request, context: context)
+            response = try await TraceContext.$current.withValue(exchange.trace) {
+                try await router.respond(to: request, context: context)
+            }
         } catch {
             // Middleware renders problems; only an error of its own comes here.
             response = ProblemRendering(time: time).response(to: error, context)
@@ -47,10 +49,9 @@ struct RequestResponder: Sendable {
 
     /// The response to bytes that never became a request.
     func refuse(_ problem: Problem) -> (Exchange, Response) {
-        let id = RequestIdentity.fresh(time: time, random: random)
         let exchange = Exchange(
-            requestID: id,
-            traceID: id,
+            requestID: RequestIdentity.fresh(time: time, random: random),
+            trace: TraceContext(random: random),
             method: "unknown",
             path: "",
             peer: "",

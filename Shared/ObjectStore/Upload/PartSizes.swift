@@ -18,6 +18,19 @@ public enum PartSizes {
         }
     }
 
+    /// The most bytes of memory the parts of a stream of at most `length` bytes take; nil for no limit counts as the first
+    /// row of the table, which hardly any stream leaves.
+    public static func memory(ofAtMost length: Int64?) -> Int64 {
+        guard let length else { return 2 * ofUnknownLength(part: 1) }
+        var reach: Int64 = 0
+        var last = 0
+        while reach < length, last < 10_000 {
+            last += 2_000
+            reach += 2_000 * ofUnknownLength(part: last)
+        }
+        return min(length, 2 * ofUnknownLength(part: last))
+    }
+
     /// One size for all parts but the last of an object of known size: at least `minimum` and what the store demands,
     /// whole MiB, and few enough parts. Nil when the store cannot hold such an object.
     public static func ofKnownLength(

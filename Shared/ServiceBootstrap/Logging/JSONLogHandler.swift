@@ -1,7 +1,9 @@
+import Correlation
 public import Determinism
 public import Logging
 
-/// One JSON object per line: `ts` (RFC 3339, UTC), `level`, `logger`, `msg`, then the metadata as strings.
+/// One JSON object per line: `ts` (RFC 3339, UTC), `level`, `logger`, `msg`, then the metadata as strings, with
+/// `trace_id` when the line is about work somebody outside asked for.
 public struct JSONLogHandler: LogHandler {
     public var metadata: Logger.Metadata = [:]
     public var metadataProvider: Logger.MetadataProvider?
@@ -26,6 +28,7 @@ public struct JSONLogHandler: LogHandler {
 
     public func log(event: LogEvent) {
         var fields = metadata
+        if let trace = TraceContext.current { fields["trace_id"] = "\(trace.traceID)" }
         if let provided = metadataProvider?.get() { fields.merge(provided) { _, new in new } }
         if let given = event.metadata { fields.merge(given) { _, new in new } }
         var line: [UInt8] = []

@@ -6,7 +6,6 @@ import Testing
 /// recover from the death before, is the one that dies at the next point.
 @Suite(
     "I50 a process may die at any point, and in the recovery from it",
-    .serialized,
     .timeLimit(.minutes(15))
 )
 struct ProcessDeathTests {

@@ -32,6 +32,26 @@ struct RequestTests {
         }
     }
 
+    @Test func belongsToTheClientsTraceOrToANewOne() async throws {
+        try await TestServer.run { server in
+            let trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+            let given = "00-\(trace)-00f067aa0ba902b7-01"
+            func asked(_ fields: String) async throws -> String {
+                let answer = try await get(server, "/nothing", fields)
+                #expect(answer.hasPrefix("HTTP/1.1 404 "))
+                return try String(#require(answer.firstMatch(of: /"trace_id":"([0-9a-f]{32})"/)?.1))
+            }
+            #expect(try await asked("traceparent: \(given)\r\n") == trace)
+            #expect(server.witness.lines.contains { $0.contains("trace_id=\(trace)") })
+            var others: Set<String> = []
+            for fields in [
+                "", "traceparent: nonsense\r\n", "traceparent: \(given.uppercased())\r\n", "traceparent:\r\n",
+                "traceparent: \(given)\r\ntraceparent: \(given)\r\n",
+            ] { others.insert(try await asked(fields)) }
+            #expect(others.count == 5 && !others.contains(trace))
+        }
+    }
+
     @Test func rendersProblems() async throws {
         try await TestServer.run { server in
             let missing = try await get(server, "/nothing/here?secret=1")

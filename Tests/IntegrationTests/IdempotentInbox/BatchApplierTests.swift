@@ -72,7 +72,11 @@ struct BatchApplierTests {
         try await TestDatabase.withSchema { pool in
             let effects =
                 "CREATE TABLE effects (id bigint GENERATED ALWAYS AS IDENTITY, key text, text text);"
-            let schema = Migration(number: 1, name: "inbox", sql: InboxSchema.version1 + effects)
+            let schema = Migration(
+                number: 1,
+                name: "inbox",
+                sql: InboxSchema.version1 + InboxSchema.version2 + effects
+            )
             try await Migrator.migrate([schema], on: pool)
             try await body(World(pool: pool))
         }

@@ -128,7 +128,7 @@ struct EveryRecordTests {
     }
 }
 
-@Suite("I26 behind a parked record its key waits, in order (no replay yet)")
+@Suite("I26 behind a parked record its key waits, in order")
 struct ParkedKeyTests {
     @Test func laterEventsOfTheKeyAreParkedToo() async throws {
         try await IndexerWorld.withDatabase { pool in

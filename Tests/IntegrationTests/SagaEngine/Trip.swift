@@ -101,7 +101,8 @@ struct Trip: Sendable {
 extension Trip {
     static func withWorld<Value: Sendable>(_ body: (Trip) async throws -> Value) async throws -> Value {
         try await TestDatabase.withSchema { pool in
-            let schema = Migration(number: 1, name: "trip", sql: SagaSchema.version1 + schema)
+            let sql = SagaSchema.version1 + SagaSchema.version2 + schema
+            let schema = Migration(number: 1, name: "trip", sql: sql)
             try await Migrator.migrate([schema], on: pool)
             return try await body(Trip(pool: pool))
         }

@@ -19,6 +19,7 @@ import Testing
 /// What a test may change about the service before it starts.
 struct ServiceOptions {
     var limits = UploadLimits()
+    var transfers = TransferBudget.Limits()
     var connection = ConnectionLimits()
     var faults: any Faults = NoFaults()
     /// Whether due sagas are driven.
@@ -107,6 +108,7 @@ struct ServiceUnderTest: Sendable {
                 pool: servicePool,
                 store: store,
                 limits: options.limits,
+                budget: TransferBudget(options.transfers),
                 faults: options.faults,
                 time: time,
                 random: SystemRandom(),
@@ -126,7 +128,7 @@ struct ServiceUnderTest: Sendable {
             random: SystemRandom(),
             logger: logger
         )
-        var services: [any Service] = [servicePool, wiring.doorbell, health, server]
+        var services: [any Service] = [servicePool, wiring.doorbell, wiring.expiry, health, server]
         if options.hasWorker { services.insert(wiring.worker, at: 2) }
         let group = ServiceGroup(services: services, logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { tasks in

@@ -94,6 +94,26 @@ struct UploadOutageTests {
         }
     }
 
+    /// The first commit took the saga's row away, so the heartbeat takes the saga for somebody else's; and three looks at
+    /// what became of it get no answer either. The client must not be told that nothing was kept.
+    @Test func aCommitWhoseAnswerStaysLostForLongerThanALeaseIsLookedUp() async throws {
+        let url = try TestDatabase.url()
+        let door = try NetworkDoor(toDatabase: url)
+        defer { door.close() }
+        try await ServiceUnderTest.run {
+            $0.conninfo = door.address(of: url)
+            $0.hasWorker = false
+            $0.limits.sagaLease = .milliseconds(150)
+        } _: { service in
+            door.loseCommitAnswer(after: "file.stored", further: 3)
+            let answer = try await service.upload("cut")
+            #expect(answer.status == 201, "\(answer.text)")
+            #expect(door.lostCommitCount == 4)
+            try await service.ledger.settle()
+            try await service.ledger.expectBytes(in: service.store)
+        }
+    }
+
     @Test func aCommitThatBrokeIsMadeAgain() async throws {
         try await ServiceUnderTest.run { service in
             // The first commit of a file ends its own connection; what it wrote is gone.

@@ -35,8 +35,8 @@ struct UploadSagaTrialTests {
                     )
                     let upload = try receive.newUpload(file, of: Owner(tenant: "acme", name: "ann"))
                     let claim = try await receive.saga.begin(upload, lease: .seconds(60))
-                    let context = UploadContext(ArrivingUpload(upload: upload, source: file.source))
-                    return SagaTrial.Begun(claim: claim, context: context)
+                    let arriving = ArrivingUpload(upload, file.source, byteLimit: receive.byteLimit)
+                    return SagaTrial.Begun(claim: claim, context: UploadContext(arriving))
                 },
                 resume: { UploadContext(takenOver: try StoredUpload.decode($0.context)) },
                 check: { outcome in
@@ -69,7 +69,7 @@ struct DeleteSagaTrialTests {
             $0.limits.removalPatience = .milliseconds(1)
         } _: { service in
             let trial = SagaTrial(
-                try service.wiring.deletes.steps(),
+                try service.wiring.sagas.deletes.steps(),
                 pool: service.pool,
                 begin: {
                     let id = try #require(UUID(uuidString: try await service.upload(UUID().uuidString).id))
@@ -114,7 +114,64 @@ struct DeleteSagaTrialTests {
     }
 }
 
+@Suite("the reap saga survives failure, repetition, death and overtaking at every node")
+struct ReapSagaTrialTests {
+    @Test func failsAtEachNode() async throws { try await trial { try await $0.failAtEachNode() } }
+    @Test func everyDoTwice() async throws { try await trial { try await $0.everyDoTwice() } }
+    @Test func diesAtEachNode() async throws { try await trial { try await $0.dieAtEachNode() } }
+    @Test func isOvertakenAtEachNode() async throws { try await trial { try await $0.overtakeAtEachNode() } }
+
+    private func trial(_ run: (SagaTrial<StoredUpload>) async throws -> Int) async throws {
+        try await ServiceUnderTest.run {
+            $0.hasWorker = false
+            $0.limits.reapPatience = .zero
+        } _: { service in
+            let trial = SagaTrial(
+                try service.wiring.sagas.reaps.steps(),
+                pool: service.pool,
+                begin: {
+                    _ = try await service.upload(
+                        UUID().uuidString,
+                        [1],
+                        fields: [("x-content-sha256", String(repeating: "0", count: 64))]
+                    )
+                    let claims = try await SagaStore.claimDue(
+                        kinds: [ReapSaga.kind],
+                        owner: "begin",
+                        leaseMilliseconds: 60_000,
+                        limit: 1,
+                        on: service.pool
+                    )
+                    let claim = try #require(claims.first)
+                    return SagaTrial.Begun(claim: claim, context: try StoredUpload.decode(claim.context))
+                },
+                resume: { try StoredUpload.decode($0.context) },
+                answer: { try await service.reap($0) },
+                check: { outcome in
+                    let state = try await service.pool.query(
+                        "SELECT state FROM uploads WHERE id = $1",
+                        outcome.subject
+                    )
+                    #expect(try state.first?.text(0) == "REAPED", "\(outcome)")
+                }
+            )
+            #expect(try await run(trial) > 0)
+            try await service.ledger.expectGoodKeysAndEvents()
+        }
+    }
+}
+
 extension ServiceUnderTest {
+    /// The indexer's answer to the discard of `upload`.
+    func reap(_ upload: UUID) async throws {
+        guard
+            let row = try await pool.query("SELECT file_id, object_key FROM uploads WHERE id = $1", upload)
+                .first
+        else { return }
+        let removed = RemovedUpload(uploadID: upload, objectKey: try row.text(1))
+        try await reply(to: try row.uuid(0).uuidString, version: 1, .uploadBytesRemoved(removed))
+    }
+
     func state(of id: UUID) async throws -> String? {
         try await pool.query("SELECT state FROM files WHERE id = $1", id).first?.text(0)
     }

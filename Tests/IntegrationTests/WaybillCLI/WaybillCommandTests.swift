@@ -14,7 +14,10 @@ struct WaybillCommandTests {
 
     private func withDatabase(_ body: (PostgresPool, _ url: String) async throws -> Void) async throws {
         try await TestDatabase.withSchema { pool in
-            let sql = [TokenStore.schema, OutboxSchema.version1, InboxSchema.version1].joined(separator: "\n")
+            let parts = [
+                TokenStore.schema, OutboxSchema.version1, InboxSchema.version1, InboxSchema.version2,
+            ]
+            let sql = parts.joined(separator: "\n")
             _ = try await Migrator.migrate([Migration(number: 1, name: "tables", sql: sql)], on: pool)
             let base = try TestDatabase.url()
             let schema = try #require(pool.settings.schema)

@@ -136,10 +136,7 @@ extension TestStack {
                 "--access-key", Self.accessKey, "--secret-key", Self.secretKey,
             ]
         case .devBroker:
-            common + [
-                "--topics",
-                "waybill.files.v1:6,waybill.index.v1:6,waybill.files.v1.dlq:1,waybill.index.v1.dlq:1",
-            ]
+            common + ["--topics", "waybill.files.v1:6,waybill.index.v1:6"]
         case .outboxRelay, .indexerService, .uploadService: []
         }
     }

@@ -58,6 +58,7 @@ enum Layers {
     static let order: [Set<String>] = [
         ["CAllocator", "CChecksums", "CDevBrokerPort", "CLibpq", "COpenSSL", "CRdkafka"],
         ["Determinism", "FaultPoints"],
+        ["Correlation"],
         ["EventContracts"],
         ["Digests", "PostgresClient", "KafkaClient"],
         ["ObjectStore"],
@@ -65,6 +66,7 @@ enum Layers {
         ["EventBinding", "IdempotentConsumer", "ServiceBootstrap"],
         ["HTTPServing"],
         ["ServiceSettings"],
+        ["ServiceParts"],
         ["UploadService", "OutboxRelay", "IndexerService", "WaybillCLI", "DevBroker", "DevStore"],
         ["TestSupport"],
         ["UnitTests", "IntegrationTests", "FaultTests", "EndToEndTests"],

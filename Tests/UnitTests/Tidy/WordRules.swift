@@ -91,9 +91,8 @@ enum ForbiddenWords {
             except: [
                 "Shared/Digests/":
                     "libcrypto without memory or without SHA-256; nothing true can be answered",
-                "Services/UploadService/HTTP/DeclaredDigest.swift": "constants of the program",
                 "Shared/PostgresClient/EventLoop.swift": "what SerialExecutor.checkIsolated is for",
-                "Shared/HTTPServing/Serving/RequestIdentity.swift": "constants of the program",
+                "Shared/HTTPServing/Routing/FieldName.swift": "constants of the program",
                 "Shared/ServiceBootstrap/Metrics/MetricsRegistry.swift":
                     "names of metrics are constants of the program",
             ]

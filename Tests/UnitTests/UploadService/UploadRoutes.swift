@@ -37,6 +37,7 @@ enum UploadRoutes {
             pool: pool,
             store: store,
             limits: UploadLimits(),
+            budget: TransferBudget(TransferBudget.Limits()),
             faults: NoFaults(),
             time: time,
             random: random,

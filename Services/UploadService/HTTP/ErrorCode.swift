@@ -1,0 +1,51 @@
+import HTTPServing
+
+/// The error codes of this service's own failures; openapi.yaml lists the same.
+enum ErrorCode: String, CaseIterable, Sendable {
+    case fileAlreadyExists = "FILE_ALREADY_EXISTS"
+    case fileNotFound = "FILE_NOT_FOUND"
+    case filePurged = "FILE_PURGED"
+    case fileQuarantined = "FILE_QUARANTINED"
+    case fileTooLarge = "FILE_TOO_LARGE"
+    case digestMismatch = "DIGEST_MISMATCH"
+    case sizeMismatch = "SIZE_MISMATCH"
+    case invalidFileName = "INVALID_FILE_NAME"
+    case invalidDigest = "INVALID_DIGEST"
+    case invalidParameter = "INVALID_PARAMETER"
+    case invalidBody = "INVALID_BODY"
+    case noFile = "NO_FILE"
+    case lengthRequired = "LENGTH_REQUIRED"
+    case unsupportedEncoding = "UNSUPPORTED_ENCODING"
+    case preconditionFailed = "PRECONDITION_FAILED"
+    case rangeNotSatisfiable = "RANGE_NOT_SATISFIABLE"
+    case notTried = "NOT_TRIED"
+    case serverBusy = "SERVER_BUSY"
+    case interrupted = "INTERRUPTED"
+    case outcomeUnknown = "OUTCOME_UNKNOWN"
+    case databaseUnavailable = "DATABASE_UNAVAILABLE"
+    case storeUnavailable = "STORE_UNAVAILABLE"
+    case storeRefused = "STORE_REFUSED"
+    case storeFull = "STORE_FULL"
+}
+
+extension Problem {
+    init(
+        _ code: ErrorCode,
+        _ status: Int,
+        _ detail: String,
+        isRetryable: Bool = false,
+        retryAfterSeconds: Int? = nil,
+        fields: [String: String] = [:],
+        extensions: [String: String] = [:]
+    ) {
+        self.init(
+            status: status,
+            code: code.rawValue,
+            detail: detail,
+            isRetryable: isRetryable,
+            retryAfterSeconds: retryAfterSeconds,
+            fields: fields,
+            extensions: extensions
+        )
+    }
+}

@@ -1,0 +1,62 @@
+import HTTPServing
+import Hummingbird
+
+/// What is wrong with a request before anything is done about it.
+enum RequestRefusal: Error, Equatable, Sendable {
+    case digest(String)
+    case body(String)
+    case noFile
+    case lengthMissing
+    case contentEncoding
+    case preconditionFailed
+    case rangeNotSatisfiable(size: Int64)
+    /// An item of a list that came after a failure which would have met it too.
+    case notTried
+}
+
+extension RequestRefusal: ProblemConvertible {
+    var problem: Problem {
+        switch self {
+        case .digest(let problem): Problem(.invalidDigest, 400, "\(problem) Nothing was stored.")
+        case .body(let problem): Problem(.invalidBody, 400, "The request body \(problem).")
+        case .noFile:
+            Problem(.noFile, 400, "The form has no file: a part with a filename. Nothing was stored.")
+        case .lengthMissing:
+            Problem(
+                .lengthRequired,
+                411,
+                "The request has no body. Send Content-Length: 0 to store an empty file."
+            )
+        case .contentEncoding:
+            Problem(
+                .unsupportedEncoding,
+                415,
+                "Files are stored byte by byte as sent: send the body without Content-Encoding."
+            )
+        case .preconditionFailed:
+            Problem(.preconditionFailed, 412, "The file is not as the request's conditions demand.")
+        case .rangeNotSatisfiable(let size):
+            Problem(
+                .rangeNotSatisfiable,
+                416,
+                "The file has \(size) bytes; the range lies outside.",
+                fields: ["Content-Range": ByteRangeRequest.unsatisfiedContentRange(size: size)]
+            )
+        case .notTried:
+            Problem(
+                .notTried,
+                503,
+                "Not tried, because an earlier item met a failure that would have met this one too. Send it again.",
+                isRetryable: true,
+                retryAfterSeconds: 5
+            )
+        }
+    }
+}
+
+extension QueryItems {
+    /// - Parameter known: the names this path takes.
+    init(of request: Request, known: Set<String>) throws(Problem) {
+        try self.init(request.uri.query, known: known, code: ErrorCode.invalidParameter.rawValue)
+    }
+}

@@ -1,0 +1,86 @@
+import Determinism
+import EventBinding
+import EventContracts
+import PostgresClient
+import SagaEngine
+import TransactionalOutbox
+
+/// What an upload that did not become a file has left in the store goes.
+///
+///     (doom) ─ await-removal
+///              retriable
+///
+/// The saga begins in the transaction that dooms the upload and tells the cleanup consumer, the only one that removes bytes;
+/// the consumer's answer ends it (`IndexReplies`). This only asks again when none comes.
+struct ReapSaga: Sendable {
+    static let kind = "reap.v1"
+
+    let pool: PostgresPool
+    let doorbell: Doorbell
+    /// How long the removal may take before it is asked for again.
+    let patience: Duration
+
+    func steps() throws(MalformedSaga) -> Saga<StoredUpload> {
+        try Saga(Self.kind, [Step("await-removal", .retriable, run: awaitRemoval)])
+    }
+
+    /// To be called in the transaction that doomed the upload.
+    func begin(
+        _ upload: StoredUpload,
+        _ discard: UploadStore.Discard,
+        in tx: borrowing Transaction
+    ) async throws {
+        let doorbell = self.doorbell
+        tx.afterCommit { doorbell.ring() }
+        try await Outbox.append(upload.discarded(discard), in: tx)
+        // The upload's own id is still that of its saga, which ends in this transaction.
+        let saga = NewSaga(
+            id: upload.fileID,
+            kind: Self.kind,
+            subject: upload.uploadID,
+            context: try upload.encoded()
+        )
+        try await SagaStore.insert(saga, wakeAt: discard.at.advanced(by: patience), in: tx)
+    }
+
+    private func awaitRemoval(
+        _ upload: StoredUpload,
+        _: StepHandle
+    ) async throws(StepFailure) -> StepReceipt {
+        let isReaped: Bool
+        do {
+            isReaped = try await pool.withTransaction { (tx: borrowing Transaction) async throws -> Bool in
+                guard let discard = try await UploadStore.discard(of: upload.uploadID, in: tx) else {
+                    return true
+                }
+                let doorbell = self.doorbell
+                tx.afterCommit { doorbell.ring() }
+                try await Outbox.append(upload.discarded(discard), in: tx)
+                return false
+            }
+        } catch { throw .transient("\(error)") }
+        if isReaped { return .unrecorded }
+        throw .waiting(patience)
+    }
+}
+
+extension StoredUpload {
+    /// The same event, byte for byte, however often it is made.
+    fileprivate func discarded(_ discard: UploadStore.Discard) -> FileEvent {
+        FileEvent(
+            fileID: fileID,
+            version: 1,
+            tenant: tenant,
+            owner: owner,
+            occurredAt: discard.at,
+            detail: .uploadDiscarded(
+                DiscardedUpload(
+                    uploadID: uploadID,
+                    objectKey: objectKey,
+                    s3UploadID: discard.multipartID,
+                    reason: discard.reason
+                )
+            )
+        )
+    }
+}

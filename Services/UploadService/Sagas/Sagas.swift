@@ -1,0 +1,42 @@
+import PostgresClient
+import SagaEngine
+import TransactionalOutbox
+
+/// The service's sagas, wired.
+struct Sagas: Sendable {
+    let uploads: UploadSaga
+    let reaps: ReapSaga
+    let deletes: DeleteSaga
+
+    init(_ surroundings: Surroundings, doorbell: Doorbell) {
+        let (pool, limits, time) = (surroundings.pool, surroundings.limits, surroundings.time)
+        reaps = ReapSaga(pool: pool, doorbell: doorbell, patience: limits.reapPatience)
+        uploads = UploadSaga(
+            pool: pool,
+            transfer: ObjectTransfer(store: surroundings.store, pool: pool),
+            pivot: UploadPivot(
+                pool: pool,
+                time: time,
+                random: surroundings.random,
+                doorbell: doorbell,
+                patience: limits.commitPatience
+            ),
+            reaping: reaps,
+            faults: surroundings.faults,
+            expiry: limits.expiry
+        )
+        deletes = DeleteSaga(
+            pool: pool,
+            time: time,
+            doorbell: doorbell,
+            faults: surroundings.faults,
+            removalPatience: limits.removalPatience
+        )
+    }
+}
+
+extension Surroundings {
+    func runner<Context: Sendable>(of saga: Saga<Context>) -> SagaRunner<Context> {
+        SagaRunner(saga, pool: pool, random: random, faults: faults)
+    }
+}
