@@ -63,6 +63,7 @@ struct IndexerService {
                 ProgramService(frame.health), ProgramService(server),
             ]
         }
-        Glibc.exit(exit.rawValue)
+        // Not `exit`: threads that wait for a silent server may still run, and what it tears down is theirs.
+        Glibc._exit(exit.rawValue)
     }
 }
