@@ -226,7 +226,7 @@ let package = Package(
             dependencies: [
                 "AccessTokens", "Determinism", "Digests", "EventContracts", "FaultPoints", "KafkaClient",
                 "Leases", "ObjectStore", "PostgresClient", "SagaEngine", "ServiceBootstrap",
-                "TransactionalOutbox", asyncHTTPClient, logging, nioCore, nioHTTP1,
+                "ServiceParts", "TransactionalOutbox", asyncHTTPClient, logging, nioCore, nioHTTP1,
             ],
             path: "Tests/TestSupport",
             swiftSettings: strict

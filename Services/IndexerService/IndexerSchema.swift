@@ -3,6 +3,7 @@ import IdempotentInbox
 import Leases
 import PostgresClient
 import SagaEngine
+import ServiceParts
 import TransactionalOutbox
 
 /// The indexer's database, as a list. Applied entries never change; a correction is a new entry.
@@ -20,5 +21,6 @@ enum IndexerSchema {
         ),
         Migration(number: 7, name: "parked_replay", sql: InboxSchema.version2),
         Migration(number: 8, name: "saga_trace", sql: SagaSchema.version2),
+        Migration(number: 9, name: "deployment", sql: BucketIdentity.schema),
     ]
 }

@@ -38,10 +38,11 @@ struct IndexerService {
             )
             _ = try await schema.passes()
             let store = try S3Store(config.store, time: time, random: random, logger: logger("store"))
+            let bucket = BucketIdentity(store: store, pool: pool)
             let doorbell = Doorbell(pool: pool, time: time)
             let metrics = IndexerMetrics(frame.metrics)
             let worker = SagaWorker(
-                try sagaKinds(config, pool, store, doorbell, metrics, frame),
+                try sagaKinds(config, pool, store, bucket, doorbell, metrics, frame),
                 lease: config.sagaLease,
                 concurrencyLimit: config.indexConcurrency,
                 pool: pool,
@@ -52,7 +53,7 @@ struct IndexerService {
             )
             let consumer = fileEvents(config, pool, frame)
             ServiceMetrics(frame.metrics, pool).add(consumer: FileEventHandler.consumer, consumer.figures)
-            addChecks(to: frame.health, pool, store, consumer.figures)
+            addChecks(to: frame.health, pool, store, bucket, consumer.figures)
             let server = httpServer(config, pool, frame)
             return [
                 ProgramService(pool), ProgramService(StoreConnections(store)),
@@ -62,6 +63,7 @@ struct IndexerService {
                 ProgramService(frame.health), ProgramService(server),
             ]
         }
-        Glibc.exit(exit.rawValue)
+        // Not `exit`: threads that wait for a silent server may still run, and what it tears down is theirs.
+        Glibc._exit(exit.rawValue)
     }
 }

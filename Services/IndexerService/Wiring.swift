@@ -10,6 +10,7 @@ import ObjectStore
 import PostgresClient
 import SagaEngine
 import ServiceBootstrap
+import ServiceParts
 import TransactionalOutbox
 
 /// Index and Cleanup, as the saga worker sees them.
@@ -17,20 +18,21 @@ func sagaKinds(
     _ config: IndexerConfig,
     _ pool: PostgresPool,
     _ store: any ObjectStore,
+    _ bucket: BucketIdentity,
     _ doorbell: Doorbell,
     _ metrics: IndexerMetrics,
     _ frame: ProgramFrame
 ) throws -> [SagaKind] {
     let index = IndexSaga(
         pool: pool,
-        verifier: ObjectVerifier(store: store),
+        verifier: ObjectVerifier(store: store, bucket: bucket),
         doorbell: doorbell,
         metrics: metrics,
         faults: config.faults
     )
     let removal = RemovalSaga(
         pool: pool,
-        remover: ObjectRemover(store: store),
+        remover: ObjectRemover(store: store, bucket: bucket),
         doorbell: doorbell,
         metrics: metrics,
         faults: config.faults,
@@ -76,10 +78,13 @@ func addChecks(
     to health: HealthRegistry,
     _ pool: PostgresPool,
     _ store: any ObjectStore,
+    _ bucket: BucketIdentity,
     _ figures: ConsumerFigures
 ) {
     health.add("database") { try await pool.ping() }
     health.add("store") { try await store.headBucket() }
+    // Search goes on without it; what it holds up is verification and removal.
+    health.add("bucket", required: false) { try await bucket.confirm() }
     health.add("consumer", required: false) { try figures.check() }
 }
 

@@ -35,7 +35,8 @@ struct OutboxRelay {
             frame.health.markStarted()
             return relays.flatMap(\.services) + [ProgramService(frame.health), ProgramService(server)]
         }
-        Glibc.exit(exit.rawValue)
+        // Not `exit`: threads that wait for a silent server may still run, and what it tears down is theirs.
+        Glibc._exit(exit.rawValue)
     }
 }
 

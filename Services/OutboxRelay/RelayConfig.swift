@@ -53,6 +53,8 @@ struct RelayConfig: Sendable {
                 applicationName: "waybill-outbox-relay"
             )
             settings.connectionLimit = 4
+            // After an outage of the log one statement looks at everything that was written meanwhile.
+            settings.statementTimeout = .seconds(300)
             return (String(pair[..<equals]), settings)
         }
     }

@@ -46,7 +46,8 @@ struct UploadService {
             ServiceMetrics(frame.metrics, pool).add(consumer: IndexReplies.consumer, replies.figures)
             wiring.surroundings.budget.addMetrics(to: frame.metrics)
             health.add("database") { try await pool.ping() }
-            health.add("object_store") { try await store.headBucket() }
+            let bucket = BucketIdentity(store: store, pool: pool)
+            health.add("object_store") { try await bucket.confirm() }
             health.add("kafka", required: false) { try replies.figures.check() }
             let server = HTTPServer(
                 config.http,
@@ -61,6 +62,10 @@ struct UploadService {
                 ProgramService(StoreConnections(store)),
                 ProgramService(wiring.doorbell),
                 ProgramService(schema, mayFinish: true),
+                ProgramService(
+                    BucketClaim(bucket, time: time, random: random, logger: frame.makeLogger("bucket")),
+                    mayFinish: true
+                ),
                 ProgramService(wiring.worker),
                 ProgramService(wiring.expiry),
                 ProgramService(replies),
@@ -71,7 +76,8 @@ struct UploadService {
                 ProgramService(server),
             ]
         }
-        Glibc.exit(exit.rawValue)
+        // Not `exit`: threads that wait for a silent server may still run, and what it tears down is theirs.
+        Glibc._exit(exit.rawValue)
     }
 }
 

@@ -3,6 +3,7 @@ import IdempotentInbox
 import Leases
 import PostgresClient
 import SagaEngine
+import ServiceParts
 import TransactionalOutbox
 
 /// The tables of this service's database.
@@ -21,5 +22,6 @@ enum Schema {
         ),
         Migration(number: 7, name: "parked_replay", sql: InboxSchema.version2),
         Migration(number: 8, name: "saga_trace", sql: SagaSchema.version2),
+        Migration(number: 9, name: "deployment", sql: BucketIdentity.schema),
     ]
 }

@@ -59,7 +59,8 @@ public enum ProgramExit: Int32, Sendable {
 /// and of the command line: with arguments, the one of `commands` that they begin with runs instead (the longest that fits).
 ///
 /// The list is the start order; services stop in the opposite order, each before the next is asked, within
-/// `gracefulLimit` altogether. After that their tasks are cancelled. A service that ends early stops the program.
+/// `gracefulLimit` altogether. After that their tasks are cancelled, and 3 s later the program ends without those that still
+/// wait for a server which says nothing. A service that ends early stops the program.
 /// Configuration errors are one plain sentence on standard error.
 public func runProgram(
     _ name: String,
@@ -164,8 +165,14 @@ private func makeFrame(
 
 private func run(_ services: [ProgramService], _ frame: ProgramFrame, _ gracefulLimit: Duration) async throws
 {
+    let (ends, end) = AsyncStream<Result<Void, any Error>>.makeStream()
+    // The last one: shutdown begins with it.
+    let overtime = Overtime(limit: gracefulLimit + .seconds(3), time: frame.time) {
+        frame.logger.warning("some services did not end in time and are left behind")
+        end.yield(.success(()))
+    }
     var configuration = ServiceGroupConfiguration(
-        services: services.map {
+        services: (services + [ProgramService(overtime, mayFinish: true)]).map {
             ServiceGroupConfiguration.ServiceConfiguration(
                 service: $0.isAllowedToFinish ? $0.service : LastingService(service: $0.service),
                 successTerminationBehavior: .ignore,
@@ -176,9 +183,30 @@ private func run(_ services: [ProgramService], _ frame: ProgramFrame, _ graceful
         gracefulShutdownSignals: [.sigterm, .sigint],
         logger: frame.logger
     )
+    // No limit on what follows: when that passes the library ends the process with a trap.
     configuration.maximumGracefulShutdownDuration = gracefulLimit
-    configuration.maximumCancellationDuration = .seconds(3)
-    try await ServiceGroup(configuration: configuration).run()
+    let group = ServiceGroup(configuration: configuration)
+    Task {
+        do { end.yield(.success(try await group.run())) } catch { end.yield(.failure(error)) }
+    }
+    for await result in ends { return try result.get() }
+}
+
+/// Ends the wait for services that do not end themselves. What was answered is durable by then; whoever waits longer
+/// would be killed.
+private struct Overtime: Service {
+    let limit: Duration
+    let time: any TimeSource
+    let end: @Sendable () -> Void
+
+    func run() async throws {
+        // Throws when the task is cancelled instead of shut down: the way out is the same.
+        try? await gracefulShutdown()
+        Task {
+            try? await time.sleep(for: limit)
+            end()
+        }
+    }
 }
 
 /// Turns the early end of a service into a failure: a program that lost a part must not look healthy.

@@ -32,10 +32,22 @@ extension SettingsReader {
                 report("KAFKA_SETTINGS must be name=value;name=value; there is no = in one of them")
                 continue
             }
-            entries[String(pair[..<equals])] = String(pair[pair.index(after: equals)...])
+            let name = String(pair[..<equals])
+            guard !Self.reservedKafkaSettings.contains(name.lowercased()) else {
+                report("KAFKA_SETTINGS must not set \(name): what Waybill promises of its events rests on it")
+                continue
+            }
+            entries[name] = String(pair[pair.index(after: equals)...])
         }
         return entries
     }
+
+    /// With another value of these, events could be lost, repeated without end, or overtake each other in silence.
+    private static let reservedKafkaSettings: Set<String> = [
+        "acks", "request.required.acks", "enable.idempotence", "enable.gapless.guarantee", "message.timeout.ms",
+        "delivery.timeout.ms", "partitioner", "auto.offset.reset", "enable.auto.offset.store", "isolation.level",
+        "group.id",
+    ]
 
     /// `S3_ENDPOINT`, `S3_BUCKET`, `S3_ADDRESSING`, `S3_PROFILE`, `S3_CONNECTIONS`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
     /// `AWS_SESSION_TOKEN`, `AWS_REGION`.
@@ -70,6 +82,8 @@ private enum StoreProfileName: String, CaseIterable {
     var profile: StoreProfile {
         var profile = StoreProfile()
         profile.checksumsEnforced = self != .radosgw
+        // What was damaged on its way is refused where the store can tell, and found by the indexer where it cannot.
+        if profile.checksumsEnforced { profile.streamSigning = .unsignedTrailer(.crc32c) }
         profile.conditionalWritesEnforced = self == .aws || self == .devstore
         return profile
     }

@@ -1,3 +1,4 @@
+import PostgresClient
 import TestSupport
 import Testing
 
@@ -45,7 +46,8 @@ struct BadDayTests {
             case .storeDies: try await restart(.devStore, {}, stack)
             case .relayFreezes: try await freeze(.outboxRelay, meanwhile, stack)
             case .indexerFreezes: try await freeze(.indexerService, meanwhile, stack)
-            case .uploadServiceFreezes: try await freeze(.uploadService, {}, stack)
+            case .uploadServiceFreezes:
+                try await freeze(.uploadService, { try await leasesRunOut(stack) }, stack)
             case .brokerFreezes: try await freeze(.devBroker, meanwhile, stack)
             case .storeFreezes: try await freeze(.devStore, {}, stack)
             case .storeIsBusy:
@@ -71,6 +73,8 @@ struct BadDayTests {
                 door.open()
             case .databaseIsSilent:
                 door.block()
+                // As long as somebody is told so.
+                try await meanwhile()
                 door.open()
             case .connectionsDie: door.cut()
             default:
@@ -89,6 +93,16 @@ struct BadDayTests {
             try await stack.kill(program)
             try await meanwhile()
             try await stack.start(program)
+        }
+
+        /// So long that everything the program was about may be taken from it.
+        private func leasesRunOut(_ stack: TestStack) async throws {
+            try await eventually("every lease has run out") {
+                try await stack.uploadDatabase.query(
+                    "SELECT 1 FROM sagas WHERE lease_until > clock_timestamp()"
+                )
+                .isEmpty
+            }
         }
 
         private func freeze(

@@ -81,6 +81,33 @@ struct DatabaseAwayTests {
         stack.memory.setFate(.deleted, of: trashed)
     }
 
+    /// Whoever is started meanwhile waits, and says so.
+    @Test(arguments: Outage.allCases) func programsThatStartMeanwhileWait(_ outage: Outage) async throws {
+        try await withDoor { stack, door in
+            let kept = try await stack.store("kept.txt", "A kowari waits.")
+            try await stack.becomesQuiet()
+            for program in Self.services { try await stack.stop(program) }
+            outage.begin(door)
+            for program in Self.services { try await stack.launch(program) }
+            for program in Self.services {
+                try await stack.listens(program)
+                #expect(try await stack.isLive(program))
+                #expect(try await !stack.isReady(program))
+            }
+            let refused = try await stack.facts(kept)
+            #expect(refused.status == 503, "\(refused.text)")
+            door.open()
+            for program in Self.services {
+                try await eventually(within: .seconds(30), "\(program) is ready") {
+                    try await stack.isReady(program)
+                }
+            }
+            #expect(try await stack.content(kept).text == "A kowari waits.")
+            try await stack.searchFinds("kowari", [kept])
+            try await stack.isSound()
+        }
+    }
+
     /// The bytes are in the store: it would be a pity to send them again.
     @Test(arguments: Outage.allCases) func anUploadThatHasSentItsBytesWaits(_ outage: Outage) async throws {
         try await withDoor { stack, door in

@@ -61,6 +61,44 @@ struct LostAnswerTests {
         #expect(try await ask().status == 200)
     }
 
+    /// Each item of a batch tells the truth, whatever became of the one before.
+    @Test func aBatch() async throws {
+        var settings = StackSettings()
+        settings.hasDatabaseDoor = true
+        try await TestStack.with(settings) { stack in
+            let door = try #require(stack.databaseDoor)
+            var ids: [String] = []
+            for number in 0..<6 { ids.append(try await stack.store("file \(number)", "One of six.")) }
+            door.loseCommitAnswer(after: "\(ids[2]).2")
+            let first = try await deleteAll(stack, ids)
+            #expect(first == ["200", "200", "OUTCOME_UNKNOWN", "NOT_TRIED", "NOT_TRIED", "NOT_TRIED"])
+            for (number, id) in ids.enumerated() {
+                #expect(try await stack.facts(id).status == (number < 3 ? 404 : 200), "\(number)")
+            }
+            #expect(try await deleteAll(stack, ids) == Array(repeating: "200", count: 6))
+            for id in ids { stack.memory.setFate(.deleted, of: id) }
+            try await stack.isSound()
+        }
+    }
+
+    /// - Returns: of each item the error code or, without one, the status.
+    private func deleteAll(_ stack: TestStack, _ ids: [String]) async throws -> [String] {
+        let list = ids.map { "\"\($0)\"" }.joined(separator: ",")
+        let answer = try await stack.send(
+            "POST",
+            .uploadService,
+            "/api/v1/files/batch-delete",
+            fields: ["content-type": "application/json"],
+            body: Array(#"{"ids":[\#(list)]}"#.utf8)
+        )
+        #expect(answer.status == 207, "\(answer.text)")
+        let items = answer.json["items"] as? [[String: Any]] ?? []
+        return items.map { item in
+            let error = item["error"] as? [String: Any] ?? item
+            return error["errorCode"] as? String ?? "\(item["status"] ?? "-")"
+        }
+    }
+
     /// What the store did is looked up.
     @Test func theStoreDoesNotSayThatItHasTheBytes() async throws {
         try await TestStack.with { stack in

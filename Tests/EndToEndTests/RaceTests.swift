@@ -100,6 +100,34 @@ struct RaceTests {
         }
     }
 
+    /// At the very end of its retention a file is restored or purged, and the answer says which.
+    @Test func restoresAtTheEndOfTheRetention() async throws {
+        var settings = StackSettings()
+        settings.trashRetentionSeconds = 1
+        try await TestStack.with(settings) { stack in
+            let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
+                for number in 0..<16 {
+                    group.addTask {
+                        let id = try await stack.store("file \(number)", "On the brink.")
+                        try await stack.delete(id)
+                        try await eventually("its time is over") {
+                            try await !stack.uploadDatabase.query(
+                                "SELECT 1 FROM files WHERE id = $1::text::uuid AND delete_after <= clock_timestamp()",
+                                id
+                            ).isEmpty
+                        }
+                        let answer = try await stack.restore(id)
+                        if answer.status == 410 { stack.memory.setFate(.purged, of: id) }
+                        return answer.status
+                    }
+                }
+                return try await group.reduce(into: Set()) { $0.insert($1) }
+            }
+            #expect(statuses.isSubset(of: [200, 410]), "\(statuses)")
+            try await stack.isSound()
+        }
+    }
+
     /// The reader gets all of the bytes or a broken connection, and nobody gets them afterwards.
     @Test func aDeleteDuringADownload() async throws {
         try await TestStack.with { stack in

@@ -94,6 +94,26 @@ struct StoreDownTests {
         }
     }
 
+    /// A read that breaks off is no verdict about the bytes.
+    @Test func readsThatBreakOff() async throws {
+        try await TestStack.with { stack in
+            let text = "A potoroo hops. " + String(repeating: "And again. ", count: 9_000)
+            try await stack.addFaults(
+                #"[{"method":"GET","keyPrefix":"acme/","action":"truncate","bytes":70000,"count":5}]"#
+            )
+            let id = try await stack.store("long.txt", text)
+            try await stack.searchFinds("potoroo", [id])
+            #expect(try await stack.clearFaults() == [5])
+            try await stack.addFaults(
+                #"[{"method":"GET","keyPrefix":"acme/","action":"truncate","bytes":70000,"count":1}]"#
+            )
+            // The head is out before the store breaks off: all that is left is to break off too.
+            await #expect(throws: (any Error).self) { _ = try await stack.content(id) }
+            #expect(try await stack.content(id).text == text)
+            try await stack.isSound()
+        }
+    }
+
     private static let removalFaults = [
         #""method":"DELETE","action":"dropBefore""#,
         #""method":"DELETE","action":"dropAfter""#,

@@ -15,7 +15,7 @@ struct TrashTests {
             try await stack.delete(id)
             try await stack.becomesQuiet()
             #expect(try await stack.content(id).status == 404)
-            for program in [StackProgram.uploadService, .indexerService, .devStore] {
+            for program in [StackProgram.uploadService, .devStore] {
                 try await stack.stop(program)
                 try await stack.start(program)
             }

@@ -24,6 +24,8 @@ def bucket_view(options):
     objects = []
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=options.bucket):
         for listed in page.get("Contents", []):
+            if listed["Key"].startswith(".waybill/"):  # the deployment's marker
+                continue
             found = s3.get_object(Bucket=options.bucket, Key=listed["Key"])
             body = found["Body"].read()
             assert listed["Size"] == found["ContentLength"] == len(body), listed["Key"]

@@ -1,4 +1,5 @@
 import ObjectStore
+import ServiceParts
 
 /// What a removal found and removed.
 struct RemovedObjects: Equatable, Sendable {
@@ -13,10 +14,12 @@ struct RemovedObjects: Equatable, Sendable {
 /// Removes everything under one key, and proves it.
 struct ObjectRemover: Sendable {
     let store: any ObjectStore
+    let bucket: BucketIdentity
 
     /// - Parameter multipartID: the upload our own ledger knows of: some stores do not list them after a restart.
     /// - Throws: when anything could not be listed or removed; what is gone is gone, the rest is still there.
     func remove(_ key: String, multipartID: String?) async throws(StoreFailure) -> RemovedObjects {
+        try await bucket.confirm()
         var removed = RemovedObjects()
         if let multipartID { try await store.abortMultipartUpload(key, uploadID: multipartID) }
         for upload in try await openUploads(of: key) {
@@ -36,7 +39,10 @@ struct ObjectRemover: Sendable {
     /// Whether nothing is left: no object, no version, no delete marker, no open multipart upload.
     func isAbsent(_ key: String) async throws(StoreFailure) -> Bool {
         guard try await store.head(key) == nil, try await versions(of: key).isEmpty else { return false }
-        return try await openUploads(of: key).isEmpty
+        guard try await openUploads(of: key).isEmpty else { return false }
+        // In another bucket everything is absent.
+        try await bucket.confirm()
+        return true
     }
 
     private func versions(of key: String) async throws(StoreFailure) -> [String] {

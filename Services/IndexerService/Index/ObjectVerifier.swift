@@ -2,10 +2,12 @@ import Digests
 import EventContracts
 import NIOCore
 import ObjectStore
+import ServiceParts
 
 /// Reads a file's bytes back and compares them with what was acknowledged.
 struct ObjectVerifier: Sendable {
     let store: any ObjectStore
+    let bucket: BucketIdentity
 
     enum Verdict: Sendable {
         /// - Parameter byteCount: how many bytes were looked at for text.
@@ -16,6 +18,8 @@ struct ObjectVerifier: Sendable {
     /// - Throws: when the store did not answer fully: then nothing is known.
     func verify(_ file: StoredFile) async throws -> Verdict {
         guard let download = try await open(file.objectKey) else {
+            // In another bucket everything is missing.
+            try await bucket.confirm()
             return .rejected(file.rejected(.objectMissing, size: nil, sha256: nil))
         }
         guard download.length == file.size else {

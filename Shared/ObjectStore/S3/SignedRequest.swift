@@ -5,9 +5,6 @@ import NIOHTTP1
 
 /// A request with its signature, ready for one attempt.
 struct SignedRequest {
-    /// Bodies up to this size are hashed into the signature; larger ones go unsigned.
-    private static let signedBodyLimit = 1 << 20
-
     private(set) var http: HTTPClientRequest
     private(set) var feed: BodyFeed?
 
@@ -80,9 +77,9 @@ struct SignedRequest {
     {
         switch payload {
         case .none: return BodyPlan(payloadHash: Digest256.of("").hex)
-        case .bytes(let buffer) where buffer.readableBytes <= signedBodyLimit:
+        // Every store compares: what was damaged on its way is refused, not stored.
+        case .bytes(let buffer):
             return BodyPlan(payloadHash: buffer.withUnsafeReadableBytes { Digest256.of($0) }.hex)
-        case .bytes: return BodyPlan(payloadHash: "UNSIGNED-PAYLOAD")
         case .stream(let stream):
             switch signing {
             case .unsigned: return BodyPlan(payloadHash: "UNSIGNED-PAYLOAD")

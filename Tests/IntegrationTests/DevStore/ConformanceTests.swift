@@ -30,10 +30,13 @@ struct ConformanceTests {
     }
 }
 
+/// The one that deploy/test equips; else the machine's own may do.
+private let python = ProcessInfo.processInfo.environment["WAYBILL_TEST_PYTHON"] ?? "python3"
+
 private func hasBoto3() -> Bool {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = ["python3", "-c", "import boto3"]
+    process.arguments = [python, "-c", "import boto3"]
     process.standardError = FileHandle.nullDevice
     guard (try? process.run()) != nil else { return false }
     process.waitUntilExit()
@@ -44,7 +47,7 @@ private func run(_ arguments: [String]) async throws -> (Int32, String) {
     let process = Process()
     let output = Pipe()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = ["python3"] + arguments
+    process.arguments = [python] + arguments
     process.standardOutput = output
     process.standardError = output
     return try await withCheckedThrowingContinuation { continuation in

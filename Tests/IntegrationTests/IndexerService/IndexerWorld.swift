@@ -9,6 +9,7 @@ import NIOCore
 import NIOHTTP1
 import PostgresClient
 import ServiceBootstrap
+import ServiceParts
 import Synchronization
 import TestSupport
 import TransactionalOutbox
@@ -23,6 +24,7 @@ final class IndexerWorld: Sendable {
 
     let pool: PostgresPool
     let store: S3Store
+    let bucket: BucketIdentity
     let devStore: TestProgram
     let late: Duration
     let faults: any Faults
@@ -39,6 +41,7 @@ final class IndexerWorld: Sendable {
     ) {
         self.pool = pool
         self.store = store
+        bucket = BucketIdentity(store: store, pool: pool)
         self.devStore = devStore
         self.late = late
         self.faults = faults
@@ -49,22 +52,33 @@ final class IndexerWorld: Sendable {
         faults: any Faults = NoFaults(),
         _ body: (IndexerWorld) async throws -> Value
     ) async throws -> Value {
+        try await withStore { store, devStore in
+            try await withDatabase { pool in
+                let world = IndexerWorld(pool, store, devStore, late, faults)
+                try await world.bucket.claim(time: world.time, random: world.random)
+                return try await body(world)
+            }
+        }
+    }
+
+    /// Only the store.
+    static func withStore<Value: Sendable>(_ body: (S3Store, TestProgram) async throws -> Value) async throws
+        -> Value
+    {
         let folder = "\(NSTemporaryDirectory())/indexer-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let arguments = [
             "--data", folder, "--bucket", "test", "--access-key", "key", "--secret-key", "secret-key",
         ]
         return try await TestProgram.with("DevStore", arguments) { devStore in
-            try await withDatabase { pool in
-                let store = try makeStore(devStore.address)
-                do {
-                    let value = try await body(IndexerWorld(pool, store, devStore, late, faults))
-                    await store.shutdown()
-                    return value
-                } catch {
-                    await store.shutdown()
-                    throw error
-                }
+            let store = try makeStore(devStore.address)
+            do {
+                let value = try await body(store, devStore)
+                await store.shutdown()
+                return value
+            } catch {
+                await store.shutdown()
+                throw error
             }
         }
     }
@@ -152,7 +166,7 @@ final class IndexerWorld: Sendable {
     var index: IndexSaga {
         IndexSaga(
             pool: pool,
-            verifier: ObjectVerifier(store: store),
+            verifier: ObjectVerifier(store: store, bucket: bucket),
             doorbell: Doorbell(pool: pool, time: time),
             metrics: IndexerMetrics(MetricsRegistry()),
             faults: faults
@@ -162,7 +176,7 @@ final class IndexerWorld: Sendable {
     var removal: RemovalSaga {
         RemovalSaga(
             pool: pool,
-            remover: ObjectRemover(store: store),
+            remover: ObjectRemover(store: store, bucket: bucket),
             doorbell: Doorbell(pool: pool, time: time),
             metrics: IndexerMetrics(MetricsRegistry()),
             faults: faults,

@@ -26,7 +26,9 @@ extension IndexerWorld {
         _ = try await store.perform(request)
     }
 
-    func isAbsent(_ key: String) async throws -> Bool { try await ObjectRemover(store: store).isAbsent(key) }
+    func isAbsent(_ key: String) async throws -> Bool {
+        try await ObjectRemover(store: store, bucket: bucket).isAbsent(key)
+    }
 
     /// Adds a fault, as DevStore's `/_faults` takes it; nil clears all.
     func inject(_ rules: String?) async throws {

@@ -76,18 +76,18 @@ struct CrowdTests {
     @Test func whatATransferTakesIsGivenBackHoweverItEnds() async throws {
         try await ServiceUnderTest.run { service in
             let budget = service.wiring.surroundings.budget
-            let stored = try await service.upload("stored", Array(repeating: 1, count: 5 << 20))
-            let hangsUp = try await begin("hangs up", service, length: "content-length: 9")
+            let stored = try await service.upload("stored", Array(repeating: 1, count: 32 << 20))
+            let hangsUp = try await begin("hangs-up", service, length: "content-length: 9")
             #expect(budget.use.transferCount == 1)
             hangsUp.reset()
-            try await eventually { budget.use.transferCount == 0 }
+            try await eventually("the upload is over") { budget.use.transferCount == 0 }
             let reader = try service.connect()
             try await reader.send(
                 "GET /api/v1/files/\(stored.id)/content HTTP/1.1\r\nhost: x\r\nauthorization: Bearer \(ServiceUnderTest.ann)\r\n\r\n"
             )
-            try await eventually { budget.use.transferCount == 1 }
+            try await eventually("the download begins") { budget.use.transferCount == 1 }
             reader.reset()
-            try await eventually { budget.use.transferCount == 0 }
+            try await eventually("the download is over") { budget.use.transferCount == 0 }
             _ = try await service.upload(
                 "refused",
                 fields: [("x-content-sha256", String(repeating: "0", count: 64))]

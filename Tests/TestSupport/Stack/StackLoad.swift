@@ -72,13 +72,21 @@ public final class StackLoad: Sendable {
     }
 }
 
+private struct LoadFile {
+    let id: String
+    let name: String
+    let bytes: [UInt8]
+}
+
 /// One client with files of its own.
 private struct LoadClient {
     let number: Int
     var generator: SeededGenerator
     private var fileCount = 0
-    private var files: [(id: String, bytes: [UInt8])] = []
+    private var files: [LoadFile] = []
     private var versions: [String: Int] = [:]
+    /// What was not stored as far as is known, to be sent again.
+    private var unsent: (name: String, bytes: [UInt8], mayExist: Bool)?
 
     init(number: Int, generator: SeededGenerator) {
         self.number = number
@@ -87,9 +95,11 @@ private struct LoadClient {
 
     /// - Returns: the status of the answer.
     mutating func step(_ stack: TestStack, _ report: (String) -> Void) async throws -> Int {
-        guard let file = files.randomElement(using: &generator) else { return try await upload(stack) }
+        guard let file = files.randomElement(using: &generator) else {
+            return try await upload(stack, report)
+        }
         switch Int.random(in: 0..<10, using: &generator) {
-        case 0..<4: return try await upload(stack)
+        case 0..<4: return try await upload(stack, report)
         case 4: return try await look(file.id, stack, report)
         case 5, 6: return try await read(file, stack, report)
         case 7: return try await delete(file, isPurge: false, stack, report)
@@ -98,15 +108,52 @@ private struct LoadClient {
         }
     }
 
-    private mutating func upload(_ stack: TestStack) async throws -> Int {
+    private mutating func upload(_ stack: TestStack, _ report: (String) -> Void) async throws -> Int {
+        let (name, bytes, mayExist) = unsent ?? newFile()
+        unsent = (name, bytes, true)
+        let answer = try await stack.upload(name, bytes)
+        switch (answer.status, answer.string("errorCode")) {
+        case (201, _):
+            unsent = nil
+            for file in files where file.name == name && stack.memory[file.id]?.fate == .available {
+                report("I10 \(name) was stored beside \(file.id)")
+            }
+            if let id = answer.string("id") { files.append(LoadFile(id: id, name: name, bytes: bytes)) }
+        case (409, _):
+            unsent = nil
+            judge(name, bytes, answer, mayExist: mayExist, stack, report)
+        case (_, "OUTCOME_UNKNOWN"): break
+        default: unsent = (name, bytes, mayExist)
+        }
+        return answer.status
+    }
+
+    /// The name is taken: by a file that is known, or by what an unanswered request has stored.
+    private mutating func judge(
+        _ name: String,
+        _ bytes: [UInt8],
+        _ answer: HTTPAnswer,
+        mayExist: Bool,
+        _ stack: TestStack,
+        _ report: (String) -> Void
+    ) {
+        // The other one may have gone between the refusal and the look at it.
+        guard let id = answer.string("existing_id") else { return }
+        let fate = stack.memory[id]?.fate
+        if fate == nil, mayExist {
+            stack.remember(id, name, bytes)
+            files.append(LoadFile(id: id, name: name, bytes: bytes))
+        } else if fate != .available, fate != .uncertain {
+            report("I10 \(name) is taken by \(id), which is \(fate.map { "\($0)" } ?? "not known")")
+        }
+    }
+
+    /// Few names, so that they are used again.
+    private mutating func newFile() -> (String, [UInt8], Bool) {
         fileCount += 1
         let size = Int.random(in: 0..<40_000, using: &generator)
-        let bytes =
-            Array("client \(number) file \(fileCount) ".utf8)
-            + Array(repeating: UInt8(ascii: "x"), count: size)
-        let answer = try await stack.upload("load-\(number)-\(fileCount)", bytes)
-        if answer.status == 201, let id = answer.string("id") { files.append((id, bytes)) }
-        return answer.status
+        let text = "client \(number) file \(fileCount) " + String(repeating: "x", count: size)
+        return ("load-\(number)-\(Int.random(in: 0..<12, using: &generator))", Array(text.utf8), false)
     }
 
     private mutating func look(_ id: String, _ stack: TestStack, _ report: (String) -> Void) async throws
@@ -123,7 +170,7 @@ private struct LoadClient {
         return answer.status
     }
 
-    private func read(_ file: (id: String, bytes: [UInt8]), _ stack: TestStack, _ report: (String) -> Void)
+    private func read(_ file: LoadFile, _ stack: TestStack, _ report: (String) -> Void)
         async throws
         -> Int
     {
@@ -139,7 +186,7 @@ private struct LoadClient {
     }
 
     private mutating func delete(
-        _ file: (id: String, bytes: [UInt8]),
+        _ file: LoadFile,
         isPurge: Bool,
         _ stack: TestStack,
         _ report: (String) -> Void

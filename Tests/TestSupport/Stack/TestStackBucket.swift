@@ -2,6 +2,7 @@ internal import Digests
 internal import Foundation
 internal import NIOCore
 internal import ObjectStore
+internal import ServiceParts
 
 /// An object, its bytes read and hashed.
 public struct BucketObject: Equatable, Sendable {
@@ -73,13 +74,13 @@ extension TestStack {
             var version: VersionPage.Marker?
             repeat {
                 let page = try await store.listVersions(prefix: "", after: version, limit: 1_000)
-                remains.versions.formUnion(page.versions.map(\.key))
+                remains.versions.formUnion(page.versions.map(\.key).filter(isFile))
                 version = page.next
             } while version != nil
             var upload: UploadsPage.Marker?
             repeat {
                 let page = try await store.listMultipartUploads(prefix: "", after: upload, limit: 1_000)
-                remains.openUploads.formUnion(page.uploads.map(\.key))
+                remains.openUploads.formUnion(page.uploads.map(\.key).filter(isFile))
                 upload = page.next
             } while upload != nil
             return remains
@@ -96,7 +97,7 @@ extension TestStack {
                 continuationToken: token,
                 limit: 1_000
             )
-            keys += page.objects.map(\.key)
+            keys += page.objects.map(\.key).filter(isFile)
             token = page.nextToken
         } while token != nil
         return keys
@@ -148,3 +149,6 @@ extension TestStack {
         return hits
     }
 }
+
+/// Not the deployment's marker.
+private func isFile(_ key: String) -> Bool { !key.hasPrefix(BucketIdentity.prefix) }

@@ -60,25 +60,31 @@ extension TestStack {
 
     @discardableResult
     public func delete(_ id: String, purge: Bool = false) async throws -> HTTPAnswer {
-        memory.setFate(.uncertain, of: id)
-        let answer = try await send(
-            "DELETE",
-            .uploadService,
-            "/api/v1/files/\(id)" + (purge ? "?purge=true" : "")
-        )
-        if answer.status / 100 == 2 { memory.setFate(purge ? .purged : .deleted, of: id) }
-        return answer
+        try await change(id, to: purge ? .purged : .deleted) {
+            try await send("DELETE", .uploadService, "/api/v1/files/\(id)" + (purge ? "?purge=true" : ""))
+        }
     }
 
     @discardableResult
     public func restore(_ id: String) async throws -> HTTPAnswer {
+        try await change(id, to: .available) {
+            try await send("POST", .uploadService, "/api/v1/files/\(id)/restore")
+        }
+    }
+
+    /// A refusal says that nothing was changed, unless it says that nobody knows: it is held to that.
+    private func change(
+        _ id: String,
+        to fate: RememberedFile.Fate,
+        _ ask: () async throws -> HTTPAnswer
+    ) async throws -> HTTPAnswer {
         let before = memory[id]?.fate
         memory.setFate(.uncertain, of: id)
-        let answer = try await send("POST", .uploadService, "/api/v1/files/\(id)/restore")
-        switch answer.status {
-        case 200..<300: memory.setFate(.available, of: id)
-        case 400..<500: if let before { memory.setFate(before, of: id) }
-        default: break
+        let answer = try await ask()
+        if answer.status / 100 == 2 {
+            memory.setFate(fate, of: id)
+        } else if let before, answer.string("errorCode") != "OUTCOME_UNKNOWN" {
+            memory.setFate(before, of: id)
         }
         return answer
     }

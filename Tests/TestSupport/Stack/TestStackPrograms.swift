@@ -60,11 +60,46 @@ extension TestStack {
         return exit
     }
 
+    /// Starts a second copy of a service beside the first, under no name: it lives as long as the value returned.
+    public func startTwin(of program: StackProgram) async throws -> TestProgram {
+        let portFile = "\(folder)/\(program.rawValue).twin.port"
+        let twin = try await TestProgram.launch(
+            program.rawValue,
+            environment: environment(of: program).merging(["WAYBILL_PORT_FILE": portFile]) { _, new in new }
+        )
+        try await eventually(within: .seconds(60), "the twin of \(program.rawValue) is ready") {
+            let port = try String(contentsOfFile: portFile, encoding: .utf8)
+                .trimmingCharacters(in: .whitespacesAndNewlines)
+            return try await TestCommand.run("/usr/bin/curl", ["-sf", "http://127.0.0.1:\(port)/readyz"])
+                .isSuccess
+        }
+        return twin
+    }
+
     /// The program keeps its connections and answers nobody, as if the machine was cut off.
     public func freeze(_ program: StackProgram) throws { try self.program(program).signal(SIGSTOP) }
     public func thaw(_ program: StackProgram) throws { try self.program(program).signal(SIGCONT) }
 
-    func launch(_ program: StackProgram, _ extra: [String: String] = [:]) async throws {
+    /// Starts a program and waits for nothing.
+    public func launch(_ program: StackProgram) async throws { try await launch(program, [:]) }
+
+    /// Waits until a program that was launched answers requests, ready or not.
+    public func listens(_ program: StackProgram) async throws {
+        try await eventually(within: .seconds(60), "\(program.rawValue) listens") {
+            guard let port = readPort(of: program) else { return false }
+            ports.withLock { $0[program] = port }
+            return true
+        }
+    }
+
+    private func readPort(of program: StackProgram) -> Int? {
+        guard let text = try? String(contentsOfFile: portFile(of: program), encoding: .utf8) else {
+            return nil
+        }
+        return Int(text.trimmingCharacters(in: .whitespacesAndNewlines))
+    }
+
+    func launch(_ program: StackProgram, _ extra: [String: String]) async throws {
         let portFile = portFile(of: program)
         try? FileManager.default.removeItem(atPath: portFile)
         let child = try await TestProgram.launch(
@@ -80,9 +115,7 @@ extension TestStack {
         let child = try self.program(program)
         try await eventually(within: .seconds(60), "\(program.rawValue) is ready") {
             if child.ended != nil { return true }
-            guard let text = try? String(contentsOfFile: portFile(of: program), encoding: .utf8),
-                let port = Int(text.trimmingCharacters(in: .whitespacesAndNewlines))
-            else { return false }
+            guard let port = readPort(of: program) else { return false }
             ports.withLock { $0[program] = port }
             return program.hasHTTP ? try await isReady(program) : true
         }

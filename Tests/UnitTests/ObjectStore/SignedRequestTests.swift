@@ -64,13 +64,13 @@ struct SignedRequestTests {
         )
     }
 
-    @Test("small bodies are hashed into the signature, larger ones are not")
+    @Test("bytes are hashed into the signature, streams are not")
     func payloadHash() throws {
         var request = S3Request(.PUT, "k", effect: .idempotent)
         request.payload = .bytes(ByteBuffer(string: "abc"))
         let hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         #expect(try signed(request).headers.first(name: "x-amz-content-sha256") == hash)
-        request.payload = .bytes(ByteBuffer(repeating: 0, count: (1 << 20) + 1))
+        request.payload = stream
         #expect(try signed(request).headers.first(name: "x-amz-content-sha256") == "UNSIGNED-PAYLOAD")
     }
 }

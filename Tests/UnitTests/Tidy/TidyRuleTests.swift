@@ -110,6 +110,21 @@ struct TidyRuleTests {
         #expect(TextRules.scriptTrouble(SourceFile("deploy/compose.yaml", "a: 1")) == [])
     }
 
+    @Test func settingsAndTheirExamplesAreCompared() {
+        func findings(_ example: String) -> [String] {
+            SettingsRule.findings(
+                examples: ["A": SettingsRule.named(in: example)],
+                own: ["A": SettingsRule.read(in: [SourceFile("Services/A/B.swift", "(\"WAYBILL_A\")")])],
+                shared: SettingsRule.read(in: [
+                    SourceFile("Shared/B/C.swift", "x(\"S3_B\", \"WAYBILL_CRASH_AT\")")
+                ])
+            )
+        }
+        #expect(findings("# WAYBILL_X= in prose\nWAYBILL_A=1\n#S3_B=2\n") == [])
+        #expect(findings("WAYBILL_A=1\nS3_B=2\nLOG_LEVEL=3") == ["A does not read LOG_LEVEL"])
+        #expect(findings("") == ["no example names S3_B", "the example of A lacks WAYBILL_A"])
+    }
+
     @Test func longFilesAndFunctionsAreSeen() {
         let body = String(repeating: "        f(1)\n", count: 60)
         let file = SourceFile(

@@ -73,6 +73,20 @@ struct TidyTests {
         #expect(SpecificationRule.findings(specifications.map(\.path), tests: tests) == [])
     }
 
+    @Test func examplesNameTheSettingsThatAreRead() throws {
+        var examples: [String: Set<String>] = [:]
+        var own: [String: Set<String>] = [:]
+        for program in ["UploadService", "IndexerService", "OutboxRelay"] {
+            examples[program] = SettingsRule.named(
+                in: try Repository.text(of: "deploy/env/\(program).env.example")
+            )
+            own[program] = SettingsRule.read(in: Repository.productFiles.filter { $0.target == program })
+        }
+        let shared = SettingsRule.read(in: Repository.productFiles.filter { $0.path.hasPrefix("Shared/") })
+        #expect(shared.count > 10)
+        #expect(SettingsRule.findings(examples: examples, own: own, shared: shared) == [])
+    }
+
     @Test func everyInvariantHasASuiteNamedAfterIt() throws {
         let list = InvariantList(try Repository.text(of: "Tests/INVARIANTS.md"))
         let tests = Repository.testFiles.map(\.text).joined(separator: "\n")

@@ -1,0 +1,105 @@
+public import Determinism
+public import ObjectStore
+public import PostgresClient
+internal import ServiceBootstrap
+import Synchronization
+
+public import struct FoundationEssentials.UUID
+
+/// Tells whether a bucket is the one of this deployment: not another's, nor an empty one that a lost volume or a wrong
+/// address has put in its place, where every file would look missing and every removal done.
+///
+/// The upload service marks its bucket with an object whose key holds the deployment's id. Each service keeps the id in
+/// its own database, from the first time it saw the marker.
+public final class BucketIdentity: Sendable {
+    /// The table, for a service's migrations. Frozen: a change is a new migration.
+    public static let schema = """
+        CREATE TABLE deployment (
+            is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
+            id      uuid    NOT NULL
+        );
+        """
+    /// Keys under it are not files.
+    public static let prefix = ".waybill/deployment/"
+
+    private static let find: Statement = "SELECT id FROM deployment"
+    private static let insert: Statement = "INSERT INTO deployment (id) VALUES ($1) ON CONFLICT DO NOTHING"
+
+    private let store: any ObjectStore
+    private let pool: PostgresPool
+    private let known = Mutex<UUID?>(nil)
+
+    public init(store: any ObjectStore, pool: PostgresPool) {
+        self.store = store
+        self.pool = pool
+    }
+
+    /// Marks the bucket as this deployment's, unless it is. May be repeated.
+    ///
+    /// - Throws: `ConfigurationError` when it is another's: nothing was changed. Otherwise what kept it from being told.
+    public func claim(time: any TimeSource, random: any RandomSource) async throws {
+        _ = try await pool.execute(Self.insert, UUID.version7(at: time.now, from: random))
+        guard let own = try await pool.query(Self.find).first?.uuid(0) else { return }
+        if try await markers().isEmpty {
+            let key = Self.prefix + own.text
+            _ = try await store.put(key, body: .bytes(.init()))
+        }
+        // Looked at again: another deployment may have marked it in the same moment.
+        let marked = try await markers()
+        guard marked == [own] else { throw Self.mismatch(own, marked) }
+        known.withLock { $0 = own }
+    }
+
+    /// - Throws: when the store does not show this deployment's marker, so that nothing can be said of what it lacks.
+    public func confirm() async throws(StoreFailure) {
+        let own: UUID
+        do {
+            if let known = known.withLock({ $0 }) { own = known } else { own = try await adopt() }
+        } catch let failure as StoreFailure { throw failure } catch {
+            throw .unavailable(reason: "the deployment's id is not known: \(error)", retryAfter: nil)
+        }
+        guard try await store.head(Self.prefix + own.text) != nil else {
+            throw .unavailable(
+                reason: "the bucket does not bear the marker \(Self.prefix)\(own.text) of this deployment",
+                retryAfter: nil
+            )
+        }
+    }
+
+    /// The id in the database; at first that of the marker.
+    private func adopt() async throws -> UUID {
+        var own = try await pool.query(Self.find).first?.uuid(0)
+        if own == nil {
+            let marked = try await markers()
+            guard let only = marked.first, marked.count == 1 else {
+                throw StoreFailure.unavailable(
+                    reason: "the bucket bears \(marked.count) markers of deployments, not one",
+                    retryAfter: nil
+                )
+            }
+            _ = try await pool.execute(Self.insert, only)
+            own = try await pool.query(Self.find).first?.uuid(0)
+        }
+        guard let own else { throw DatabaseError.unexpectedResult("the deployment's id was not kept") }
+        known.withLock { $0 = own }
+        return own
+    }
+
+    private func markers() async throws(StoreFailure) -> [UUID] {
+        let page = try await store.list(
+            prefix: Self.prefix,
+            startAfter: nil,
+            continuationToken: nil,
+            limit: 10
+        )
+        return page.objects.compactMap { UUID(uuidString: String($0.key.dropFirst(Self.prefix.count))) }
+    }
+
+    private static func mismatch(_ own: UUID, _ marked: [UUID]) -> ConfigurationError {
+        let others = marked.filter { $0 != own }.map(\.text).joined(separator: ", ")
+        return ConfigurationError(problems: [
+            "the bucket belongs to another deployment (\(others)), this database to \(own.text): check S3_BUCKET, "
+                + "S3_ENDPOINT and WAYBILL_DATABASE_URL"
+        ])
+    }
+}

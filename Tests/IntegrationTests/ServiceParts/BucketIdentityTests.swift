@@ -1,0 +1,114 @@
+import NIOCore
+import ObjectStore
+import PostgresClient
+import ServiceBootstrap
+import ServiceParts
+import TestSupport
+import Testing
+
+@Suite("I40 a bucket of another deployment, or an empty one in its place, is never taken for ours")
+struct BucketIdentityTests {
+    private let time = SystemTime()
+    private let random = SystemRandom()
+
+    /// A store of its own with `count` databases that may turn to it.
+    private func withIdentities(
+        _ count: Int,
+        _ body: (S3Store, [BucketIdentity]) async throws -> Void
+    ) async throws {
+        try await IndexerWorld.withStore { store, _ in
+            try await withDatabases(count) { pools in
+                try await body(store, pools.map { BucketIdentity(store: store, pool: $0) })
+            }
+        }
+    }
+
+    private func withDatabases(_ count: Int, _ body: ([PostgresPool]) async throws -> Void) async throws {
+        guard count > 0 else { return try await body([]) }
+        try await TestDatabase.withSchema { pool in
+            _ = try await pool.execute(
+                """
+                CREATE TABLE deployment (is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only), id uuid NOT NULL)
+                """
+            )
+            try await withDatabases(count - 1) { try await body([pool] + $0) }
+        }
+    }
+
+    @Test func theFirstDeploymentMarksItAndTheSecondIsRefused() async throws {
+        try await withIdentities(2) { store, identities in
+            let (own, other) = (identities[0], identities[1])
+            await #expect(throws: StoreFailure.self) { try await own.confirm() }
+            try await own.claim(time: time, random: random)
+            try await own.claim(time: time, random: random)
+            try await own.confirm()
+            await #expect(throws: ConfigurationError.self) {
+                try await other.claim(time: time, random: random)
+            }
+            let marked = try await store.list(
+                prefix: BucketIdentity.prefix,
+                startAfter: nil,
+                continuationToken: nil,
+                limit: 10
+            )
+            #expect(marked.objects.count == 1)
+        }
+    }
+
+    @Test func anotherServiceLearnsTheIdFromTheMarkerAndHoldsToIt() async throws {
+        try await withIdentities(2) { store, identities in
+            let (uploads, indexer) = (identities[0], identities[1])
+            await #expect(throws: StoreFailure.self) { try await indexer.confirm() }
+            try await uploads.claim(time: time, random: random)
+            try await indexer.confirm()
+
+            // The volume is lost and an empty one mounted in its place; then another deployment takes it.
+            let marker = try await store.list(
+                prefix: BucketIdentity.prefix,
+                startAfter: nil,
+                continuationToken: nil,
+                limit: 10
+            ).objects[0].key
+            try await store.delete(marker)
+            await #expect(throws: StoreFailure.self) { try await indexer.confirm() }
+            await #expect(throws: StoreFailure.self) { try await uploads.confirm() }
+            let other = BucketIdentity.prefix + "0190f000-0000-7000-8000-000000000001"
+            _ = try await store.put(other, body: .bytes(ByteBuffer()))
+            await #expect(throws: StoreFailure.self) { try await indexer.confirm() }
+            await #expect(throws: ConfigurationError.self) {
+                try await uploads.claim(time: time, random: random)
+            }
+        }
+    }
+
+    /// The unsafe variant would quarantine the file, and report the bytes of the other as removed.
+    @Test func theIndexerSaysNothingOfFilesInABucketThatIsNotOurs() async throws {
+        try await IndexerWorld.with { world in
+            let (stored, purged) = (FileStory(1), FileStory(2))
+            try await world.apply(stored.stored(), purged.stored(), purged.deleted(2), purged.purging(3))
+            let marker = try await world.store.list(
+                prefix: BucketIdentity.prefix,
+                startAfter: nil,
+                continuationToken: nil,
+                limit: 10
+            ).objects[0].key
+            try await world.store.delete(marker)
+            let ends = try await world.driveDue()
+            #expect(!ends.isEmpty)
+            for end in ends {
+                guard case .postponed(let reason?) = end else {
+                    Issue.record("\(end)")
+                    continue
+                }
+                #expect(reason.contains("does not bear the marker"), "\(reason)")
+            }
+            #expect(try await world.answers().isEmpty)
+
+            _ = try await world.store.put(marker, body: .bytes(ByteBuffer()))
+            try await world.put(stored.objectKey, stored.content)
+            try await world.hurry()
+            try await world.settle()
+            #expect(Set(try await world.answers().map(\.type)) == [.fileIndexed, .fileBytesRemoved])
+        }
+    }
+}
