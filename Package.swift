@@ -167,7 +167,7 @@ let package = Package(
             [
                 "Determinism", "IdempotentConsumer", "IdempotentInbox", "ObjectStore", "PostgresClient",
                 "SagaEngine", "ServiceBootstrap", "ServiceSettings", "TransactionalOutbox", lifecycle,
-                logging,
+                logging, nioCore,
             ]
         ),
 

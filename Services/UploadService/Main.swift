@@ -45,18 +45,10 @@ struct UploadService {
             let replies = wiring.replies(config, frame)
             ServiceMetrics(frame.metrics, pool).add(consumer: IndexReplies.consumer, replies.figures)
             wiring.surroundings.budget.addMetrics(to: frame.metrics)
-            health.add("database") { try await pool.ping() }
             let bucket = BucketIdentity(store: store, pool: pool)
+            health.add("database") { try await pool.ping() }
             health.add("object_store") { try await bucket.confirm() }
             health.add("kafka", required: false) { try replies.figures.check() }
-            let server = HTTPServer(
-                config.http,
-                router: wiring.makeRouter(),
-                metrics: frame.metrics,
-                time: time,
-                random: random,
-                logger: frame.makeLogger("http")
-            )
             return [
                 ProgramService(pool),
                 ProgramService(StoreConnections(store)),
@@ -73,7 +65,7 @@ struct UploadService {
                     InboxJanitor(pool: pool, time: time, random: random, logger: frame.makeLogger("inbox"))
                 ),
                 ProgramService(health),
-                ProgramService(server),
+                ProgramService(wiring.server(config, frame)),
             ]
         }
         // Not `exit`: threads that wait for a silent server may still run, and what it tears down is theirs.
@@ -99,6 +91,17 @@ extension Surroundings {
 }
 
 extension Wiring {
+    fileprivate func server(_ config: UploadConfig, _ frame: ProgramFrame) -> HTTPServer {
+        HTTPServer(
+            config.http,
+            router: makeRouter(),
+            metrics: frame.metrics,
+            time: frame.time,
+            random: frame.random,
+            logger: frame.makeLogger("http")
+        )
+    }
+
     /// What the indexer answers, read from Kafka.
     fileprivate func replies(_ config: UploadConfig, _ frame: ProgramFrame) -> ConsumerLoop<IndexReplies> {
         var extra = config.kafka

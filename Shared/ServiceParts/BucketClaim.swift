@@ -1,6 +1,6 @@
 public import Determinism
 public import Logging
-internal import ServiceBootstrap
+import ServiceBootstrap
 public import ServiceLifecycle
 
 /// Marks the bucket once database and store answer. A bucket of another deployment ends the program.

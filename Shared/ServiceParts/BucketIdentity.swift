@@ -1,10 +1,11 @@
 public import Determinism
+import NIOCore
 public import ObjectStore
 public import PostgresClient
-internal import ServiceBootstrap
+import ServiceBootstrap
 import Synchronization
 
-public import struct FoundationEssentials.UUID
+import struct FoundationEssentials.UUID
 
 /// Tells whether a bucket is the one of this deployment: not another's, nor an empty one that a lost volume or a wrong
 /// address has put in its place, where every file would look missing and every removal done.
@@ -13,17 +14,9 @@ public import struct FoundationEssentials.UUID
 /// its own database, from the first time it saw the marker.
 public final class BucketIdentity: Sendable {
     /// The table, for a service's migrations. Frozen: a change is a new migration.
-    public static let schema = """
-        CREATE TABLE deployment (
-            is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
-            id      uuid    NOT NULL
-        );
-        """
+    public static let schema = DeploymentStore.schema
     /// Keys under it are not files.
     public static let prefix = ".waybill/deployment/"
-
-    private static let find: Statement = "SELECT id FROM deployment"
-    private static let insert: Statement = "INSERT INTO deployment (id) VALUES ($1) ON CONFLICT DO NOTHING"
 
     private let store: any ObjectStore
     private let pool: PostgresPool
@@ -38,11 +31,10 @@ public final class BucketIdentity: Sendable {
     ///
     /// - Throws: `ConfigurationError` when it is another's: nothing was changed. Otherwise what kept it from being told.
     public func claim(time: any TimeSource, random: any RandomSource) async throws {
-        _ = try await pool.execute(Self.insert, UUID.version7(at: time.now, from: random))
-        guard let own = try await pool.query(Self.find).first?.uuid(0) else { return }
+        let own = try await DeploymentStore.keep(UUID.version7(at: time.now, from: random), on: pool)
         if try await markers().isEmpty {
             let key = Self.prefix + own.text
-            _ = try await store.put(key, body: .bytes(.init()))
+            _ = try await store.put(key, body: .bytes(ByteBuffer()))
         }
         // Looked at again: another deployment may have marked it in the same moment.
         let marked = try await markers()
@@ -68,8 +60,10 @@ public final class BucketIdentity: Sendable {
 
     /// The id in the database; at first that of the marker.
     private func adopt() async throws -> UUID {
-        var own = try await pool.query(Self.find).first?.uuid(0)
-        if own == nil {
+        let own: UUID
+        if let kept = try await DeploymentStore.find(on: pool) {
+            own = kept
+        } else {
             let marked = try await markers()
             guard let only = marked.first, marked.count == 1 else {
                 throw StoreFailure.unavailable(
@@ -77,10 +71,8 @@ public final class BucketIdentity: Sendable {
                     retryAfter: nil
                 )
             }
-            _ = try await pool.execute(Self.insert, only)
-            own = try await pool.query(Self.find).first?.uuid(0)
+            own = try await DeploymentStore.keep(only, on: pool)
         }
-        guard let own else { throw DatabaseError.unexpectedResult("the deployment's id was not kept") }
         known.withLock { $0 = own }
         return own
     }
