@@ -31,7 +31,7 @@ enum UploadStore {
         """
     private static let doom: Statement = """
         UPDATE uploads SET state = $2, failure_reason = $3, updated_at = clock_timestamp()
-         WHERE id = $1 AND state IN ('PENDING', 'ACTIVE', 'COMPLETING')
+         WHERE id = $1 AND (state IN ('PENDING', 'ACTIVE') OR state = 'COMPLETING' AND $2 = 'FAILED')
         RETURNING s3_upload_id, failure_reason, updated_at
         """
     private static let discard: Statement = """
