@@ -46,7 +46,8 @@ struct TwinTests {
                 for program in [try stack.program(.indexerService), twin] {
                     try await load.passes(load.answerCount + 40)
                     program.signal(SIGSTOP)
-                    // Long enough for its partitions to be given away: what comes now is indexed by the other.
+                    // Long enough for its partitions to be given away, and for locks it holds to be let go: what comes now is
+                    // indexed by the other.
                     let id = try await stack.store("while \(program.processID) is away", "Nobody is missed.")
                     try await eventually(within: .seconds(40), "the other takes over") {
                         try await stack.facts(id).string("index_state") == "INDEXED"
