@@ -41,16 +41,19 @@ struct IndexerService {
             let bucket = BucketIdentity(store: store, pool: pool)
             let doorbell = Doorbell(pool: pool, time: time)
             let metrics = IndexerMetrics(frame.metrics)
-            let worker = SagaWorker(
-                try sagaKinds(config, pool, store, bucket, doorbell, metrics, frame),
-                lease: config.sagaLease,
-                concurrencyLimit: config.indexConcurrency,
-                pool: pool,
-                time: time,
-                random: random,
-                faults: config.faults,
-                logger: logger("sagas")
-            )
+            // Workers of its own for each kind: large files that are verified hold up no removal.
+            let workers = try sagaKinds(config, pool, store, bucket, doorbell, metrics, frame).map { kind in
+                SagaWorker(
+                    [kind],
+                    lease: config.sagaLease,
+                    concurrencyLimit: config.indexConcurrency,
+                    pool: pool,
+                    time: time,
+                    random: random,
+                    faults: config.faults,
+                    logger: logger("sagas")
+                )
+            }
             let consumer = fileEvents(config, pool, frame)
             ServiceMetrics(frame.metrics, pool).add(consumer: FileEventHandler.consumer, consumer.figures)
             addChecks(to: frame.health, pool, store, bucket, consumer.figures)
@@ -58,10 +61,10 @@ struct IndexerService {
             return [
                 ProgramService(pool), ProgramService(StoreConnections(store)),
                 ProgramService(doorbell), ProgramService(schema, mayFinish: true),
-                ProgramService(worker), ProgramService(consumer),
+                ProgramService(consumer),
                 ProgramService(InboxJanitor(pool: pool, time: time, random: random, logger: logger("inbox"))),
                 ProgramService(frame.health), ProgramService(server),
-            ]
+            ] + workers.map { ProgramService($0) }
         }
         // Not `exit`: threads that wait for a silent server may still run, and what it tears down is theirs.
         Glibc._exit(exit.rawValue)

@@ -32,7 +32,7 @@ struct ParkedReport: Encodable, Sendable {
         partition = record.partition
         offset = record.offset
         key = record.key.map { String(decoding: $0, as: UTF8.self) }
-        reason = record.reason
+        reason = entry.reason
         parkedAt = entry.parkedAt.rfc3339
         replayRequestedAt = entry.replayRequestedAt?.rfc3339
         let texts = record.headers.map { ($0.name, String(decoding: $0.value, as: UTF8.self)) }

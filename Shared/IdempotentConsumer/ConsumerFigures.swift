@@ -1,4 +1,5 @@
 public import IdempotentInbox
+public import KafkaClient
 import Synchronization
 
 /// What one consumer has done since it started, for metrics and health.
@@ -9,7 +10,7 @@ public final class ConsumerFigures: Sendable {
         public var lag: Int64?
         public var assignedPartitionCount = 0
         /// Partitions that stand still because their offset is not on the broker any more: somebody must decide.
-        public var stoppedPartitionCount = 0
+        public internal(set) var stoppedPartitions: Set<TopicPartition> = []
         /// The newest failure; nil after something was applied since.
         public var lastFailure: String?
     }
@@ -30,7 +31,7 @@ extension ConsumerFigures {
     public func check() throws {
         let now = snapshot
         if let failure = now.lastFailure { throw ConsumerTrouble(description: failure) }
-        if now.stoppedPartitionCount > 0 { throw ConsumerTrouble(description: "partitions stand still") }
+        if !now.stoppedPartitions.isEmpty { throw ConsumerTrouble(description: "partitions stand still") }
     }
 }
 

@@ -151,7 +151,7 @@ public struct ConsumerLoop<Handler: EventHandler>: Service {
         if claims.count == partitions.count { kafka.assign(offsets) }
         figures.update {
             $0.assignedPartitionCount = claims.count
-            $0.stoppedPartitionCount = 0
+            $0.stoppedPartitions = []
         }
         return claims
     }
@@ -214,7 +214,7 @@ public struct ConsumerLoop<Handler: EventHandler>: Service {
     private func report(_ error: KafkaError) {
         figures.update {
             $0.lastFailure = error.message
-            if error.partition != nil { $0.stoppedPartitionCount += 1 }
+            if let partition = error.partition { $0.stoppedPartitions.insert(partition) }
         }
         logger.error("Kafka consumer failed", metadata: ["error": "\(error.name): \(error.message)"])
     }

@@ -73,7 +73,7 @@ public struct BatchApplier<Handler: EventHandler>: Sendable {
         let parking = reason
         do {
             return try await applyInTransaction(on: pool) { tx in
-                try await InboxStore.park([record.parked(parking)], consumer: consumer, in: tx)
+                try await InboxStore.park([ParkedRecord(record, reason: parking)], consumer: consumer, in: tx)
                 try await InboxStore.advance(consumer: consumer, claim, to: record.offset + 1, in: tx)
                 return BatchCounts(parked: 1)
             }

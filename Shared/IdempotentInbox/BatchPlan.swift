@@ -13,12 +13,12 @@ struct BatchPlan<Event: Sendable> {
             switch meaning {
             case .skipped: counts.skipped += 1
             case .unreadable(let reason):
-                parked.append(record.parked(reason))
+                parked.append(ParkedRecord(record, reason: reason))
                 if let key = record.key { waitingKeys.insert(key) }
             case .event(let event, let id):
                 if let key = record.key, waitingKeys.contains(key) {
                     waiting[parked.count] = (event, id)
-                    parked.append(record.parked("waits behind an earlier record of its key"))
+                    parked.append(ParkedRecord(record, reason: "waits behind an earlier record of its key"))
                 } else {
                     events.append((event, id))
                 }
@@ -50,19 +50,5 @@ struct BatchPlan<Event: Sendable> {
         waiting = [:]
         counts.parked = parked.count
         counts.repeated += total - parked.count
-    }
-}
-
-extension InboundRecord {
-    func parked(_ reason: String) -> ParkedRecord {
-        ParkedRecord(
-            topic: topic,
-            partition: partition,
-            offset: offset,
-            key: key,
-            value: value,
-            headers: headers,
-            reason: reason
-        )
     }
 }

@@ -18,7 +18,8 @@ public struct ParkedSelection: Sendable {
 public struct ParkedEntry: Sendable {
     public let id: Int64
     public let consumer: String
-    public let record: ParkedRecord
+    public let record: InboundRecord
+    public let reason: String
     public let parkedAt: Timestamp
     /// Nil when nobody has asked for a replay, or the last one ended here.
     public let replayRequestedAt: Timestamp?
@@ -97,20 +98,20 @@ extension InboxStore {
     private static func entries(_ rows: Rows) throws(DatabaseError) -> [ParkedEntry] {
         var entries: [ParkedEntry] = []
         for row in rows {
-            let record = ParkedRecord(
+            let record = InboundRecord(
                 topic: try row.text(4),
                 partition: Int32(clamping: try row.int64(5)),
                 offset: try row.int64(6),
                 key: try row.optionalBytes(7),
                 value: try row.optionalBytes(8),
-                headers: Array(zip(try row.textArray(9), try row.bytesArray(10))),
-                reason: try row.text(11)
+                headers: Array(zip(try row.textArray(9), try row.bytesArray(10)))
             )
             entries.append(
                 ParkedEntry(
                     id: try row.int64(0),
                     consumer: try row.text(1),
                     record: record,
+                    reason: try row.text(11),
                     parkedAt: try row.timestamp(2),
                     replayRequestedAt: try row.optionalTimestamp(3)
                 )

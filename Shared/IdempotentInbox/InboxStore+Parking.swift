@@ -18,7 +18,8 @@ extension InboxStore {
         consumer: String,
         in tx: borrowing Transaction
     ) async throws(DatabaseError) {
-        for record in records {
+        for parked in records {
+            let record = parked.record
             try await tx.execute(
                 park,
                 consumer,
@@ -29,7 +30,7 @@ extension InboxStore {
                 record.value,
                 record.headers.map(\.name),
                 record.headers.map(\.value),
-                record.reason
+                parked.reason
             )
         }
     }

@@ -16,29 +16,11 @@ public struct PartitionClaim: Hashable, Sendable {
 
 /// A record that cannot be applied, with its bytes.
 public struct ParkedRecord: Sendable {
-    public let topic: String
-    public let partition: Int32
-    public let offset: Int64
-    public let key: [UInt8]?
-    public let value: [UInt8]?
-    public let headers: [(name: String, value: [UInt8])]
+    public let record: InboundRecord
     public let reason: String
 
-    public init(
-        topic: String,
-        partition: Int32,
-        offset: Int64,
-        key: [UInt8]?,
-        value: [UInt8]?,
-        headers: [(name: String, value: [UInt8])],
-        reason: String
-    ) {
-        self.topic = topic
-        self.partition = partition
-        self.offset = offset
-        self.key = key
-        self.value = value
-        self.headers = headers
+    public init(_ record: InboundRecord, reason: String) {
+        self.record = record
         self.reason = reason
     }
 }

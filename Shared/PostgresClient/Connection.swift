@@ -22,6 +22,8 @@ actor Connection {
     /// Why the connection is closed; nil while it is open.
     private(set) var closeReason: DatabaseError?
     private var wantsWrite = false
+    /// A timer will look for input that epoll cannot see.
+    private var isLookingAgain = false
 
     var unit: Unit?
     private var lastUnitID: UInt64 = 0
@@ -137,9 +139,13 @@ actor Connection {
 
     /// OpenSSL may hold decrypted bytes that epoll cannot see, and libpq does not tell; look again shortly.
     private func pollEncryptedInput() {
-        guard let id = unit?.id else { return }
+        guard !isLookingAgain else { return }
+        isLookingAgain = true
         loop.schedule(at: loop.now + .milliseconds(5)) { [weak self] in
-            self?.assumeIsolated { if $0.unit?.id == id { $0.ready() } }
+            self?.assumeIsolated {
+                $0.isLookingAgain = false
+                if $0.unit != nil { $0.ready() }
+            }
         }
     }
 

@@ -77,7 +77,7 @@ public struct ServiceMetrics: Sendable {
             let now = figures.snapshot
             return [
                 Sample(Double(now.assignedPartitionCount), labels: ["assigned"]),
-                Sample(Double(now.stoppedPartitionCount), labels: ["stopped"]),
+                Sample(Double(now.stoppedPartitions.count), labels: ["stopped"]),
             ]
         }
         registry.counter(

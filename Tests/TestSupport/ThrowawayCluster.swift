@@ -41,8 +41,13 @@ public final class ThrowawayCluster: Sendable {
         )
     }
 
-    public func start() async throws {
-        let options = "-k \(folder) -c listen_addresses= -c fsync=off -c max_connections=50"
+    /// - Parameter port: 0: no TCP. Otherwise on loopback, for TLS only, with the key and certificate that `makeCertificate` made.
+    public func start(tlsPort port: Int = 0) async throws {
+        let network =
+            port == 0
+            ? "-c listen_addresses="
+            : "-c listen_addresses=127.0.0.1 -p \(port) -c ssl=on -c ssl_cert_file=\(certificatePath) -c ssl_key_file=\(keyPath)"
+        let options = "-k \(folder) \(network) -c fsync=off -c max_connections=50"
         try await asOwner(
             "pg_ctl",
             "-D",
@@ -54,6 +59,20 @@ public final class ThrowawayCluster: Sendable {
             "-w",
             "start"
         )
+    }
+
+    public var certificatePath: String { "\(folder)/server.crt" }
+    private var keyPath: String { "\(folder)/server.key" }
+
+    /// Signed by itself, for 127.0.0.1.
+    public func makeCertificate() async throws {
+        try await run([
+            "/usr/bin/openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+            "/CN=127.0.0.1",
+            "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", keyPath, "-out", certificatePath,
+        ])
+        if geteuid() == 0 { try await run(["/bin/chown", "postgres", keyPath, certificatePath]) }
+        try await run(["/bin/chmod", "600", keyPath])
     }
 
     /// - Parameter mode: `fast` ends sessions politely, `immediate` is a crash.

@@ -67,17 +67,6 @@ extension RemovalSaga {
                 at: instant
             )
         }
-
-        private func answer(_ detail: FileEvent.Detail, at instant: Timestamp) -> FileEvent {
-            FileEvent(
-                fileID: fileID,
-                version: version,
-                tenant: tenant,
-                owner: owner,
-                occurredAt: instant,
-                detail: detail
-            )
-        }
     }
 }
 

@@ -91,16 +91,3 @@ struct IndexSaga: Sendable {
         }
     }
 }
-
-extension IndexSaga.Order {
-    fileprivate func answer(_ detail: FileEvent.Detail, at instant: Timestamp) -> FileEvent {
-        FileEvent(
-            fileID: fileID,
-            version: version,
-            tenant: tenant,
-            owner: owner,
-            occurredAt: instant,
-            detail: detail
-        )
-    }
-}

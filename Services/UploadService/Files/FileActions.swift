@@ -94,7 +94,7 @@ struct FileActions: Sendable {
             let file = try await pool.withTransaction { (tx: borrowing Transaction) async throws -> File in
                 let doorbell = self.doorbell
                 tx.afterCommit { doorbell.ring() }
-                guard let file = try await FileStore.lock(id, in: tx), file.isOwned(by: owner) else {
+                guard let file = try await FileStore.lock(id, of: owner, in: tx) else {
                     throw FileFailure.notFound
                 }
                 return try await body(file, tx)
@@ -105,10 +105,6 @@ struct FileActions: Sendable {
             throw FileFailure(failure)
         } catch { throw .outcomeUnknown }
     }
-}
-
-extension File {
-    func isOwned(by owner: Owner) -> Bool { tenant == owner.tenant && self.owner == owner.name }
 }
 
 extension FileFailure {

@@ -32,6 +32,11 @@ enum FileStore {
                version, index_state, quarantine_reason, delete_after, created_at, updated_at
           FROM files WHERE id = $1 FOR UPDATE
         """
+    private static let lockOfOwner: Statement = """
+        SELECT id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
+               version, index_state, quarantine_reason, delete_after, created_at, updated_at
+          FROM files WHERE id = $1 AND tenant = $2 AND owner = $3 FOR UPDATE
+        """
     private static let list: Statement = """
         SELECT id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
                version, index_state, quarantine_reason, delete_after, created_at, updated_at
@@ -91,6 +96,15 @@ enum FileStore {
     /// The row stays locked until `tx` ends.
     static func lock(_ id: UUID, in tx: borrowing Transaction) async throws(DatabaseError) -> File? {
         try await tx.query(lock, id).first.map(file)
+    }
+
+    /// Another owner's row is neither found nor locked: nobody can tell by waiting that it exists.
+    static func lock(
+        _ id: UUID,
+        of owner: Owner,
+        in tx: borrowing Transaction
+    ) async throws(DatabaseError) -> File? {
+        try await tx.query(lockOfOwner, id, owner.tenant, owner.name).first.map(file)
     }
 
     /// Newest first.

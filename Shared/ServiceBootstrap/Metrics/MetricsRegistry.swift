@@ -51,15 +51,7 @@ public final class MetricsRegistry: Sendable {
         labels: [String] = [],
         read: @escaping @Sendable () async -> [Sample]
     ) {
-        _ = register(
-            CallbackFamily(
-                name: Self.legal(name),
-                help: help,
-                kind: "gauge",
-                labelNames: labels.map(Self.legal),
-                read: read
-            )
-        )
+        addCallback(name, help, "gauge", labels, read)
     }
 
     /// A counter kept elsewhere, read at scrape time.
@@ -69,11 +61,21 @@ public final class MetricsRegistry: Sendable {
         labels: [String] = [],
         read: @escaping @Sendable () async -> [Sample]
     ) {
+        addCallback(name, help, "counter", labels, read)
+    }
+
+    private func addCallback(
+        _ name: String,
+        _ help: String,
+        _ kind: String,
+        _ labels: [String],
+        _ read: @escaping @Sendable () async -> [Sample]
+    ) {
         _ = register(
             CallbackFamily(
                 name: Self.legal(name),
                 help: help,
-                kind: "counter",
+                kind: kind,
                 labelNames: labels.map(Self.legal),
                 read: read
             )

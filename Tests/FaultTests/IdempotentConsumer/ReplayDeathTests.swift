@@ -34,7 +34,7 @@ struct ReplayDeathTests {
                 try await parked(stuck, pool).count == 2
             }
             try await stack.searchFinds("marigold", [free])
-            #expect(try await parked(stuck, pool)[0].record.reason.contains("not this one"))
+            #expect(try await parked(stuck, pool)[0].reason.contains("not this one"))
 
             try await stack.stop(.indexerService)
             try await stack.start(.indexerService, crashAt: point)

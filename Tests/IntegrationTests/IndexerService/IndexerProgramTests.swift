@@ -9,6 +9,8 @@ import NIOCore
 import NIOHTTP1
 import ObjectStore
 import PostgresClient
+import ServiceBootstrap
+import ServiceParts
 import TestSupport
 import Testing
 
@@ -61,6 +63,20 @@ struct IndexerProgramTests {
 
     private func run(_ stack: Stack, _ arguments: String...) async throws -> TestCommand {
         try await TestCommand.run("IndexerService", arguments, environment: stack.environment)
+    }
+
+    /// The bucket, marked as the upload service does it.
+    private func withStore(_ stack: Stack, _ body: (S3Store) async throws -> Void) async throws {
+        let store = try IndexerWorld.makeStore(stack.storeAddress)
+        do {
+            let bucket = BucketIdentity(store: store, pool: stack.pool)
+            try await bucket.claim(time: SystemTime(), random: SystemRandom())
+            try await body(store)
+            await store.shutdown()
+        } catch {
+            await store.shutdown()
+            throw error
+        }
     }
 
     private func serving(_ stack: Stack, _ body: (String) async throws -> Void) async throws {
@@ -131,44 +147,44 @@ struct IndexerProgramTests {
                 Self.token,
                 for: Caller(tenant: "acme", principal: "ada", roles: [.user])
             )
-            let store = try IndexerWorld.makeStore(stack.storeAddress)
-            let story = FileStory(1, name: "Bericht März.txt", content: "Der Käse liegt im Keller.")
-            _ = try await store.put(story.objectKey, body: .bytes(ByteBuffer(string: story.content)))
-            try await produce([story.stored()], to: stack.broker)
-            try await serving(stack) { url in
-                try await eventually(within: .seconds(40), "indexed") {
-                    try await get("\(url)/api/v1/search?q=k%C3%A4se+keller").1.contains(story.fileID.text)
-                }
-                #expect(
-                    try await get("\(url)/api/v1/search?q=k%C3%A4se+-keller").1
-                        == #"{"items":[],"next_cursor":null}"#
-                )
-                #expect(try await get("\(url)/api/v1/search?q=x", token: nil).0 == 401)
-                #expect(try await get("\(url)/api/v1/search?q=-x").0 == 400)
-                #expect(try await get("\(url)/readyz", token: nil).0 == 200)
-                try await eventually("lag is told and gone") {
-                    let metrics = try await get("\(url)/metrics", token: nil).1
-                    return metrics.contains("waybill_consumer_lag_records 0\n")
-                        && metrics.contains("waybill_indexed_files_total{kind=\"plain\"} 1\n")
-                        && metrics.contains("waybill_consumer_records_total{outcome=\"applied\"} 1\n")
-                }
+            try await withStore(stack) { store in
+                let story = FileStory(1, name: "Bericht März.txt", content: "Der Käse liegt im Keller.")
+                _ = try await store.put(story.objectKey, body: .bytes(ByteBuffer(string: story.content)))
+                try await produce([story.stored()], to: stack.broker)
+                try await serving(stack) { url in
+                    try await eventually(within: .seconds(40), "indexed") {
+                        try await get("\(url)/api/v1/search?q=k%C3%A4se+keller").1.contains(story.fileID.text)
+                    }
+                    #expect(
+                        try await get("\(url)/api/v1/search?q=k%C3%A4se+-keller").1
+                            == #"{"items":[],"next_cursor":null}"#
+                    )
+                    #expect(try await get("\(url)/api/v1/search?q=x", token: nil).0 == 401)
+                    #expect(try await get("\(url)/api/v1/search?q=-x").0 == 400)
+                    #expect(try await get("\(url)/readyz", token: nil).0 == 200)
+                    try await eventually("lag is told and gone") {
+                        let metrics = try await get("\(url)/metrics", token: nil).1
+                        return metrics.contains("waybill_consumer_lag_records 0\n")
+                            && metrics.contains("waybill_indexed_files_total{kind=\"plain\"} 1\n")
+                            && metrics.contains("waybill_consumer_records_total{outcome=\"applied\"} 1\n")
+                    }
 
-                // A running reader lets go when it is reset, and reads everything again.
-                let reset = try await run(stack, "offsets", "reset", "--topic", "waybill.files.v1")
-                #expect(reset.standardOutput.contains("was at 1, starts at the beginning"))
-                try await produce([story.deleted(2), story.purging(3)], to: stack.broker)
-                try await eventually(within: .seconds(40), "removed") {
-                    try await store.head(story.objectKey) == nil
-                }
-                try await eventually(within: .seconds(20), "the removal is answered") {
-                    try await IndexerWorld.answers(on: stack.pool).count == 2
-                }
-                try await eventually(within: .seconds(20), "read again") {
-                    try await get("\(url)/metrics", token: nil).1
-                        .contains("waybill_consumer_records_total{outcome=\"repeated\"} 1\n")
+                    // A running reader lets go when it is reset, and reads everything again.
+                    let reset = try await run(stack, "offsets", "reset", "--topic", "waybill.files.v1")
+                    #expect(reset.standardOutput.contains("was at 1, starts at the beginning"))
+                    try await produce([story.deleted(2), story.purging(3)], to: stack.broker)
+                    try await eventually(within: .seconds(40), "removed") {
+                        try await store.head(story.objectKey) == nil
+                    }
+                    try await eventually(within: .seconds(20), "the removal is answered") {
+                        try await IndexerWorld.answers(on: stack.pool).count == 2
+                    }
+                    try await eventually(within: .seconds(20), "read again") {
+                        try await get("\(url)/metrics", token: nil).1
+                            .contains("waybill_consumer_records_total{outcome=\"repeated\"} 1\n")
+                    }
                 }
             }
-            await store.shutdown()
             let types = try await IndexerWorld.answers(on: stack.pool).map(\.type)
             #expect(types == [.fileIndexed, .fileBytesRemoved])
         }

@@ -16,7 +16,7 @@ import Testing
 @Suite("I6 cleanup never destroys a live upload", .serialized, .timeLimit(.minutes(4)))
 struct LiveUploadTests {
     private static let table = Migration(
-        number: 7,
+        number: IndexerSchema.migrations.count + 1,
         name: "uploads_of_the_test",
         sql:
             "CREATE TABLE live_uploads (number int PRIMARY KEY, state text NOT NULL, expires timestamptz NOT NULL)"

@@ -7,11 +7,7 @@ enum SizeRules {
     /// holds the length it had, and goes when the offender is short enough.
     static let offenders: [String: Int] = [
         // One case per state and event, without default.
-        "Services/UploadService/Uploads/UploadState.swift func applying": 66,
-        "Tests/IntegrationTests/HTTPServing/TestServer.swift func addTestRoutes": 70,
-        "Tests/IntegrationTests/ObjectStore/FaultyStoreTests.swift": 368,
-        "Tests/IntegrationTests/ObjectStore/ObjectTests.swift": 305,
-        "Tests/IntegrationTests/PostgresClient/TransactionTests.swift": 285,
+        "Services/UploadService/Uploads/UploadState.swift func applying": 66
     ]
 
     /// `path` → lines, and `path function` → lines, of what is over the limits.

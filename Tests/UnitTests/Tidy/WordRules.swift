@@ -115,7 +115,6 @@ enum ForbiddenWords {
             "sleep",
             except: [
                 "Tests/IntegrationTests/KafkaClient/ConsumerTests.swift": "being away is what is tested",
-                "Tests/IntegrationTests/ObjectStore/FaultyStoreTests.swift": "a body that never goes on",
                 "Tests/IntegrationTests/ObjectStore/StoreFixture.swift": "a TimeSource",
             ]
         ),
