@@ -9,8 +9,6 @@ import NIOCore
 import NIOHTTP1
 import ObjectStore
 import PostgresClient
-import ServiceBootstrap
-import ServiceParts
 import TestSupport
 import Testing
 
@@ -69,8 +67,7 @@ struct IndexerProgramTests {
     private func withStore(_ stack: Stack, _ body: (S3Store) async throws -> Void) async throws {
         let store = try IndexerWorld.makeStore(stack.storeAddress)
         do {
-            let bucket = BucketIdentity(store: store, pool: stack.pool)
-            try await bucket.claim(time: SystemTime(), random: SystemRandom())
+            try await IndexerWorld.mark(store)
             try await body(store)
             await store.shutdown()
         } catch {

@@ -55,9 +55,7 @@ final class IndexerWorld: Sendable {
         try await withStore { store, devStore in
             try await withDatabase { pool in
                 let world = IndexerWorld(pool, store, devStore, late, faults)
-                // As UploadService would have marked it; the id is learnt from it.
-                let marker = BucketIdentity.prefix + "0190f000-0000-7000-8000-000000000040"
-                _ = try await world.store.put(marker, body: .bytes(ByteBuffer()))
+                try await mark(store)
                 try await world.bucket.confirm()
                 return try await body(world)
             }
@@ -84,6 +82,12 @@ final class IndexerWorld: Sendable {
                 throw error
             }
         }
+    }
+
+    /// Marks the bucket as UploadService does; the indexer learns the id from it.
+    static func mark(_ store: S3Store) async throws {
+        let marker = BucketIdentity.prefix + "0190f000-0000-7000-8000-000000000040"
+        _ = try await store.put(marker, body: .bytes(ByteBuffer()))
     }
 
     /// Only the tables.
