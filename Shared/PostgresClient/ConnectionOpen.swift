@@ -93,7 +93,7 @@ extension Connection {
     private func sessionSetup() throws(DatabaseError) -> String {
         var sql = """
             SET statement_timeout = \(milliseconds(settings.statementTimeout));
-            SET idle_in_transaction_session_timeout = \(milliseconds(settings.leaseLimit));
+            SET idle_in_transaction_session_timeout = \(milliseconds(min(settings.idleLimit, settings.leaseLimit)));
             """
         // The server notices within a second that a cancelled client has gone; since PostgreSQL 14.
         if PQserverVersion(raw) >= 140_000 { sql += "SET client_connection_check_interval = 1000;" }

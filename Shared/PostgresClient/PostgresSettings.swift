@@ -9,8 +9,11 @@ public struct PostgresSettings: Sendable {
     public var leaseWaitLimit: Duration = .seconds(5)
     /// The server cancels a statement after this time; when it does not answer 500 ms later the connection is closed.
     public var statementTimeout: Duration = .seconds(10)
-    /// A transaction that has lasted longer gets `.timedOut` at its next statement; the server ends one that idles this long.
+    /// A transaction that has lasted longer gets `.timedOut` at its next statement.
     public var leaseLimit: Duration = .seconds(60)
+    /// The server ends a transaction whose client sends nothing for this long (or for `leaseLimit`, when that is shorter).
+    /// Bodies wait for nothing but SQL, so this client is frozen or cut off, and others wait for its locks.
+    public var idleLimit: Duration = .seconds(10)
     public var connectTimeout: Duration = .seconds(5)
     /// Shown in pg_stat_activity unless `conninfo` says otherwise.
     public var applicationName: String

@@ -16,10 +16,10 @@ struct BadDayTests {
             var generator = SeededGenerator(seed: seed)
             try await load.run {
                 for mishap in Mishap.allCases.shuffled(using: &generator) {
-                    try await load.passes(load.answerCount + 40)
+                    try await load.passes(load.answerCount + 25)
                     try await mishap.happen(to: stack) { try await load.passes(load.answerCount + 15) }
                 }
-                try await load.passes(load.answerCount + 40)
+                try await load.passes(load.answerCount + 25)
             }
             #expect(load.findings == [])
             #expect(

@@ -10,12 +10,12 @@ struct ForeignClientTests {
             let key: String
             let size: Int
             let sha256: String
-            let content_type: String
+            let contentType: String
             let metadata: [String: String]
         }
         struct Event: Decodable {
             struct Content: Decodable {
-                let file_id: String
+                let fileId: String
                 let tenant: String
                 let owner: String
                 let version: Int
@@ -81,7 +81,9 @@ struct ForeignClientTests {
         )
         #expect(run.isSuccess, "\(run.output)")
         let last = run.output.split(separator: "\n").last ?? ""
-        return try JSONDecoder().decode(View.self, from: Data(last.utf8))
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try decoder.decode(View.self, from: Data(last.utf8))
     }
 
     private func psql(_ database: String, _ query: String) async throws -> Set<String> {
@@ -100,7 +102,7 @@ struct ForeignClientTests {
         )
         let objects = view.objects.map { object in
             let owner = "\(object.metadata["file-id"] ?? "-")|\(object.metadata["upload-id"] ?? "-")"
-            return "\(object.key)|\(object.size)|\(object.sha256)|\(object.content_type)|\(owner)"
+            return "\(object.key)|\(object.size)|\(object.sha256)|\(object.contentType)|\(owner)"
         }
         #expect(Set(objects) == rows)
         for object in view.objects { #expect(object.metadata.count == 2) }
@@ -112,7 +114,7 @@ struct ForeignClientTests {
             #expect(event.specversion == "1.0")
             #expect(event.datacontenttype == "application/json")
             #expect(event.subject == event.key)
-            #expect(event.data.file_id == event.key)
+            #expect(event.data.fileId == event.key)
             #expect(event.data.tenant == "acme")
             #expect(event.data.owner == "ann")
             let isOurs = event.topic == TestStack.filesTopic
@@ -155,7 +157,7 @@ struct ForeignClientTests {
             let object = try #require(view.objects.first { $0.metadata["file-id"] == id })
             #expect(facts.integer("size") == object.size)
             #expect(facts.string("sha256") == object.sha256)
-            #expect(facts.string("content_type") == object.content_type)
+            #expect(facts.string("content_type") == object.contentType)
             #expect(try await stack.content(id).body.count == object.size)
         }
     }

@@ -11,18 +11,16 @@ struct TwinTests {
             let twin = try await stack.startTwin(of: .outboxRelay)
             let load = StackLoad(stack, clientCount: 4, seed: 11)
             try await load.run {
-                for _ in 1...2 {
-                    for program in [try stack.program(.outboxRelay), twin] {
-                        let epochs = try await leaderships(stack)
-                        program.signal(SIGSTOP)
-                        // Whoever leads nothing is not missed.
-                        try? await eventually(within: .seconds(4), "the other leads") {
-                            try await leaderships(stack) != epochs
-                        }
-                        try await load.passes(load.answerCount + 40)
-                        program.signal(SIGCONT)
-                        try await load.passes(load.answerCount + 40)
+                for program in [try stack.program(.outboxRelay), twin] {
+                    let epochs = try await leaderships(stack)
+                    program.signal(SIGSTOP)
+                    // Whoever leads nothing is not missed.
+                    try? await eventually(within: .seconds(4), "the other leads") {
+                        try await leaderships(stack) != epochs
                     }
+                    try await load.passes(load.answerCount + 40)
+                    program.signal(SIGCONT)
+                    try await load.passes(load.answerCount + 40)
                 }
             }
             #expect(load.findings == [])
@@ -46,7 +44,8 @@ struct TwinTests {
                 for program in [try stack.program(.indexerService), twin] {
                     try await load.passes(load.answerCount + 40)
                     program.signal(SIGSTOP)
-                    // Long enough for its partitions to be given away: what comes now is indexed by the other.
+                    // Long enough for its partitions to be given away, and for locks it holds to be let go: what comes now is
+                    // indexed by the other.
                     let id = try await stack.store("while \(program.processID) is away", "Nobody is missed.")
                     try await eventually(within: .seconds(40), "the other takes over") {
                         try await stack.facts(id).string("index_state") == "INDEXED"
@@ -80,6 +79,33 @@ struct TwinTests {
             #expect(answer.text.hasPrefix("HTTP/1.1 503"), "\(answer.text)")
             #expect(answer.text.contains("Nothing was kept"), "\(answer.text)")
             #expect(try await stack.upload("taken", Array("0123456789".utf8)).status == 201)
+            #expect(twin.ended == nil)
+            try await stack.isSound()
+        }
+    }
+
+    /// What the sleeper still sends when it wakes lands after its uploads were discarded and their bytes removed: the second
+    /// look finds it. That comes later than any such write, as long as nobody sleeps longer than `lateSeconds`.
+    @Test func writesOfASleeper() async throws {
+        var settings = StackSettings()
+        settings.lateSeconds = 10
+        try await TestStack.with(settings) { stack in
+            let twin = try await stack.startTwin(of: .uploadService)
+            let load = StackLoad(stack, clientCount: 6, seed: 13)
+            try await load.run {
+                for _ in 1...2 {
+                    try await load.passes(load.answerCount + 60)
+                    try stack.freeze(.uploadService)
+                    try await eventually(within: .seconds(60), "its uploads are discarded") {
+                        try await stack.uploadDatabase.query(
+                            "SELECT 1 FROM uploads WHERE state IN ('PENDING', 'ACTIVE', 'COMPLETING')"
+                        ).isEmpty
+                    }
+                    try stack.thaw(.uploadService)
+                }
+                try await load.passes(load.answerCount + 60)
+            }
+            #expect(load.findings == [])
             #expect(twin.ended == nil)
             try await stack.isSound()
         }

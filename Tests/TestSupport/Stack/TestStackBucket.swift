@@ -121,10 +121,12 @@ extension TestStack {
         throw StackFailure("no object on the disk begins with these bytes")
     }
 
-    /// Every request the store has seen since it was started, the test's own reads too.
+    /// Every request the store has seen since it was started, the test's own reads too; without those for the deployment's
+    /// marker.
     public func storeRequests() async throws -> [StoreRequest] {
         let answer = try await send("GET", .devStore, "/_log")
-        return try JSONDecoder().decode([StoreRequest].self, from: Data(answer.body))
+        let all = try JSONDecoder().decode([StoreRequest].self, from: Data(answer.body))
+        return all.filter { $0.key.map(isFile) ?? true }
     }
 
     /// Adds rules to DevStore's fault injector.
