@@ -165,7 +165,8 @@ let package = Package(
         shared(
             "ServiceParts",
             [
-                "Determinism", "IdempotentConsumer", "IdempotentInbox", "ObjectStore", "PostgresClient",
+                "Determinism", "IdempotentConsumer", "IdempotentInbox", "KafkaClient", "ObjectStore",
+                "PostgresClient",
                 "SagaEngine", "ServiceBootstrap", "ServiceSettings", "TransactionalOutbox", lifecycle,
                 logging, nioCore,
             ]

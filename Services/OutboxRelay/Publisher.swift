@@ -42,6 +42,7 @@ actor Publisher {
         pace = Pace(rowLimit: limits.rowCount)
         parkedKeys = try await ticks.parkedKeys()
         producer = try makeProducer()
+        figures.follow(producer)
     }
 
     func close() async { await producer.close(flushLimit: .zero) }
@@ -205,6 +206,7 @@ actor Publisher {
     private func renewProducer() async throws {
         await producer.close(flushLimit: .zero)
         producer = try makeProducer()
+        figures.follow(producer)
     }
 
     // MARK: - Parked keys

@@ -1,3 +1,4 @@
+import KafkaClient
 import ServiceBootstrap
 import TransactionalOutbox
 
@@ -23,6 +24,15 @@ enum RelayMetrics {
         }
         metrics.gauge("waybill_relay_leader", help: "1 while this process leads.", labels: ["outbox"]) {
             relays.map { Sample($0.figures.snapshot.isLeader ? 1 : 0, labels: [$0.outbox]) }
+        }
+        metrics.gauge(
+            "waybill_kafka_round_trip_p99_seconds",
+            help: "99 of 100 requests to the slowest broker were answered within.",
+            labels: ["outbox"]
+        ) {
+            relays.compactMap { relay in
+                relay.figures.kafka.map { Sample($0.roundTripP99Seconds, labels: [relay.outbox]) }
+            }
         }
         metrics.gauge(
             "waybill_outbox_age_seconds",

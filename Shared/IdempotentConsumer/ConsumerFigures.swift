@@ -8,6 +8,8 @@ public final class ConsumerFigures: Sendable {
         public var counts = BatchCounts()
         /// Records the broker has and the consumer has not finished; nil before the first fetch.
         public var lag: Int64?
+        /// Nil before the first interval of librdkafka's statistics is over.
+        public var kafka: KafkaStatistics?
         public var assignedPartitionCount = 0
         /// Partitions that stand still because their offset is not on the broker any more: somebody must decide.
         public internal(set) var stoppedPartitions: Set<TopicPartition> = []

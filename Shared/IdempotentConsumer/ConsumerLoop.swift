@@ -78,7 +78,7 @@ public struct ConsumerLoop<Handler: EventHandler>: Service {
             return
         }
         await withDiscardingTaskGroup { tasks in
-            tasks.addTask { await recordLag(of: kafka) }
+            tasks.addTask { await recordProgress(of: kafka) }
             var claims: [TopicPartition: PartitionClaim] = [:]
             events: for await event in kafka {
                 switch event {
@@ -114,10 +114,14 @@ public struct ConsumerLoop<Handler: EventHandler>: Service {
     }
 
     /// Also while nothing can be applied: that is when the lag matters.
-    private func recordLag(of kafka: KafkaConsumer) async {
+    private func recordProgress(of kafka: KafkaConsumer) async {
         while (try? await time.sleep(for: .seconds(1))) != nil {
             let known = kafka.progress.compactMap(\.lag)
-            figures.update { $0.lag = known.isEmpty ? nil : known.reduce(0, +) }
+            let statistics = kafka.statistics
+            figures.update {
+                $0.lag = known.isEmpty ? nil : known.reduce(0, +)
+                $0.kafka = statistics
+            }
         }
     }
 

@@ -40,6 +40,7 @@ extension KafkaSettings {
         "partitioner": "murmur2_random",
         "linger.ms": "5",
         "socket.nagle.disable": "true",
+        "statistics.interval.ms": "5000",
     ]
 
     /// `auto.offset.reset=error`: a partition without an offset is reported, never skipped or replayed in silence.
@@ -50,6 +51,7 @@ extension KafkaSettings {
         "isolation.level": "read_committed",
         "partition.assignment.strategy": "range",
         "socket.nagle.disable": "true",
+        "statistics.interval.ms": "5000",
     ]
 
     /// Throws: when an entry would break what ``KafkaProducer`` promises.

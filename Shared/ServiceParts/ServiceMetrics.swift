@@ -1,5 +1,6 @@
 public import IdempotentConsumer
 import IdempotentInbox
+import KafkaClient
 public import PostgresClient
 import SagaEngine
 public import ServiceBootstrap
@@ -72,6 +73,12 @@ public struct ServiceMetrics: Sendable {
     private func addConsumer(_ figures: ConsumerFigures) {
         registry.gauge("waybill_consumer_lag_records", help: "Records on the broker not yet applied.") {
             figures.snapshot.lag.map { [Sample(Double($0))] } ?? []
+        }
+        registry.gauge(
+            "waybill_kafka_round_trip_p99_seconds",
+            help: "99 of 100 requests to the slowest broker were answered within."
+        ) {
+            figures.snapshot.kafka.map { [Sample($0.roundTripP99Seconds)] } ?? []
         }
         registry.gauge("waybill_consumer_partitions", help: "Partitions held.", labels: ["state"]) {
             let now = figures.snapshot

@@ -62,6 +62,9 @@ public final class KafkaConsumer: Sendable, AsyncSequence {
 
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(loop: loop) }
 
+    /// Nil before the first interval is over.
+    public var statistics: KafkaStatistics? { loop.context.statistics }
+
     /// Answers the `assigned` event last handed out. A partition with nil, or left out, starts at the group's
     /// committed offset; with neither it fails (`_AUTO_OFFSET_RESET`) and stands still. Partitions that are not
     /// part of the event are ignored.

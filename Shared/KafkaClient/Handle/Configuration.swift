@@ -44,6 +44,7 @@ struct Configuration: ~Copyable {
         rd_kafka_conf_set_opaque(raw, opaque.toOpaque())
         rd_kafka_conf_set_log_cb(raw, Callbacks.log)
         rd_kafka_conf_set_error_cb(raw, Callbacks.error)
+        rd_kafka_conf_set_stats_cb(raw, Callbacks.statistics)
         var text = [CChar](repeating: 0, count: 512)
         guard let handle = rd_kafka_new(type, raw, &text, text.count) else {
             opaque.release()

@@ -14,6 +14,7 @@ final class HandleContext: Sendable {
     let logger: Logger
     /// Set while the consumer leaves its group: from then on revocations are granted at once.
     let isLeaving = Atomic<Bool>(false)
+    let statisticsText = Mutex<String?>(nil)
     private let notices = Mutex<[Notice]>([])
 
     init(logger: Logger) { self.logger = logger }

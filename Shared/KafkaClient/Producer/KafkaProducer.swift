@@ -38,6 +38,9 @@ public final class KafkaProducer: Sendable {
     /// acknowledged record. Every record not yet acknowledged is reported as failed; some may be stored.
     public var fatalError: KafkaError? { loop.fatalError }
 
+    /// Nil before the first interval is over.
+    public var statistics: KafkaStatistics? { loop.context.statistics }
+
     /// Hands `records` over in order and returns when librdkafka has them all; their delivery goes on.
     ///
     /// Waits, without holding a thread, while the local queue is full; calls are served in the order they came.

@@ -16,7 +16,7 @@ final class ProducerLoop: @unchecked Sendable {
 
     let queue: ProducerQueue
     private let handle: OpaquePointer
-    private let context: HandleContext
+    let context: HandleContext
     private let state = Mutex(State())
 
     init(handle: OpaquePointer, context: HandleContext) {

@@ -4,6 +4,22 @@ import Testing
 
 @testable import KafkaClient
 
+@Suite("both handles tell librdkafka's statistics", .timeLimit(.minutes(1)))
+struct StatisticsTests {
+    @Test func ofWhatWasSentAndReceived() async throws {
+        let cluster = try MockCluster()
+        let producer = try cluster.producer(["statistics.interval.ms": "50"])
+        #expect(await producer.produce(numbered(0..<100, keys: 5)).areAllAcked)
+        try await eventually("the producer's statistics") {
+            guard let now = producer.statistics else { return false }
+            return now.sentMessageCount == 100 && now.queuedMessageCount == 0
+                && now.brokers.values.contains { $0.state == "UP" }
+        }
+        #expect((producer.statistics?.sentByteCount ?? 0) > 0)
+        await producer.close(flushLimit: .seconds(5))
+    }
+}
+
 @Suite("I15 records of one key keep their order", .timeLimit(.minutes(1)))
 struct ProducerOrderTests {
     /// The local queue holds far fewer records than are sent, so nearly every batch has to wait for room.
