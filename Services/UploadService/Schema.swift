@@ -23,5 +23,6 @@ enum Schema {
         Migration(number: 7, name: "parked_replay", sql: InboxSchema.version2),
         Migration(number: 8, name: "saga_trace", sql: SagaSchema.version2),
         Migration(number: 9, name: "deployment", sql: BucketIdentity.schema),
+        Migration(number: 10, name: "deployment_mark", sql: BucketIdentity.schemaOfMark),
     ]
 }

@@ -35,10 +35,14 @@ extension InboxStore {
            AND ($3::bigint[] IS NULL OR id = ANY ($3))
          ORDER BY id LIMIT $4
         """
+    /// Here as in replays rows are locked in the order of their ids, so that none waits for another in a circle.
     private static let requestReplay: Statement = """
         UPDATE parked_records SET replay_requested_at = clock_timestamp()
-         WHERE ($1::text IS NULL OR consumer = $1) AND ($2::bytea IS NULL OR key = $2)
-           AND ($3::bigint[] IS NULL OR id = ANY ($3))
+         WHERE id = ANY (ARRAY(
+               SELECT id FROM parked_records
+                WHERE ($1::text IS NULL OR consumer = $1) AND ($2::bytea IS NULL OR key = $2)
+                  AND ($3::bigint[] IS NULL OR id = ANY ($3))
+                ORDER BY id FOR UPDATE))
         RETURNING id
         """
     private static let underReplay: Statement = """
@@ -46,8 +50,11 @@ extension InboxStore {
         """
     private static let discard: Statement = """
         DELETE FROM parked_records
-         WHERE ($1::text IS NULL OR consumer = $1) AND ($2::bytea IS NULL OR key = $2)
-           AND ($3::bigint[] IS NULL OR id = ANY ($3))
+         WHERE id = ANY (ARRAY(
+               SELECT id FROM parked_records
+                WHERE ($1::text IS NULL OR consumer = $1) AND ($2::bytea IS NULL OR key = $2)
+                  AND ($3::bigint[] IS NULL OR id = ANY ($3))
+                ORDER BY id FOR UPDATE))
         RETURNING id, consumer, parked_at, replay_requested_at, topic, partition, record_offset, key, value,
                   header_names, header_values, reason
         """

@@ -29,17 +29,21 @@ extension InboxStore {
     /// What was parked under the key after the replay had been asked for goes with it.
     private static let unpark: Statement = """
         WITH gone AS (DELETE FROM parked_records WHERE id = $1 RETURNING consumer, key)
-        UPDATE parked_records later SET replay_requested_at = clock_timestamp() FROM gone
-         WHERE later.consumer = gone.consumer AND later.key = gone.key AND later.id <> $1
-           AND later.replay_requested_at IS NULL
+        UPDATE parked_records SET replay_requested_at = clock_timestamp()
+         WHERE id = ANY (ARRAY(
+               SELECT later.id FROM gone, parked_records later
+                WHERE later.consumer = gone.consumer AND later.key = gone.key AND later.id <> $1
+                  AND later.replay_requested_at IS NULL
+                ORDER BY later.id FOR UPDATE OF later))
         """
     private static let endReplay: Statement = """
-        UPDATE parked_records waiting
-           SET replay_requested_at = NULL,
-               reason = CASE WHEN waiting.id = failed.id THEN $2 ELSE waiting.reason END
-          FROM parked_records failed
-         WHERE failed.id = $1 AND waiting.consumer = failed.consumer
-           AND (waiting.id = failed.id OR waiting.key = failed.key)
+        UPDATE parked_records
+           SET replay_requested_at = NULL, reason = CASE WHEN id = $1 THEN $2 ELSE reason END
+         WHERE id = ANY (ARRAY(
+               SELECT waiting.id FROM parked_records failed, parked_records waiting
+                WHERE failed.id = $1 AND waiting.consumer = failed.consumer
+                  AND (waiting.id = failed.id OR waiting.key = failed.key)
+                ORDER BY waiting.id FOR UPDATE OF waiting))
         """
 
     /// - Returns: nil when nobody has asked for a replay.

@@ -15,6 +15,8 @@ import struct FoundationEssentials.UUID
 public final class BucketIdentity: Sendable {
     /// The table, for a service's migrations. Frozen: a change is a new migration.
     public static let schema = DeploymentStore.schema
+    /// Added to it, for the service that claims the bucket. Frozen.
+    public static let schemaOfMark = DeploymentStore.schemaOfMark
     /// Keys under it are not files.
     public static let prefix = ".waybill/deployment/"
 
@@ -29,16 +31,20 @@ public final class BucketIdentity: Sendable {
 
     /// Marks the bucket as this deployment's, unless it is. May be repeated.
     ///
-    /// - Throws: `ConfigurationError` when it is another's: nothing was changed. Otherwise what kept it from being told.
+    /// - Throws: `ConfigurationError` when it is another's: nothing was changed. `StoreFailure` when it has lost the marker
+    ///   it once bore. Otherwise what kept it from being told.
     public func claim(time: any TimeSource, random: any RandomSource) async throws {
         let own = try await DeploymentStore.keep(UUID.version7(at: time.now, from: random), on: pool)
         if try await markers().isEmpty {
+            // Marked once and unmarked now: not the bucket it was. Marked again, it would pass for it.
+            if try await DeploymentStore.isMarked(on: pool) { throw Self.unmarked(own) }
             let key = Self.prefix + own.text
             _ = try await store.put(key, body: .bytes(ByteBuffer()))
         }
         // Looked at again: another deployment may have marked it in the same moment.
         let marked = try await markers()
         guard marked == [own] else { throw Self.mismatch(own, marked) }
+        try await DeploymentStore.noteMark(on: pool)
         known.withLock { $0 = own }
     }
 
@@ -50,12 +56,7 @@ public final class BucketIdentity: Sendable {
         } catch let failure as StoreFailure { throw failure } catch {
             throw .unavailable(reason: "the deployment's id is not known: \(error)", retryAfter: nil)
         }
-        guard try await store.head(Self.prefix + own.text) != nil else {
-            throw .unavailable(
-                reason: "the bucket does not bear the marker \(Self.prefix)\(own.text) of this deployment",
-                retryAfter: nil
-            )
-        }
+        guard try await store.head(Self.prefix + own.text) != nil else { throw Self.unmarked(own) }
     }
 
     /// The id in the database; at first that of the marker.
@@ -85,6 +86,13 @@ public final class BucketIdentity: Sendable {
             limit: 10
         )
         return page.objects.compactMap { UUID(uuidString: String($0.key.dropFirst(Self.prefix.count))) }
+    }
+
+    private static func unmarked(_ own: UUID) -> StoreFailure {
+        .unavailable(
+            reason: "the bucket does not bear the marker \(prefix)\(own.text) of this deployment",
+            retryAfter: nil
+        )
     }
 
     private static func mismatch(_ own: UUID, _ marked: [UUID]) -> ConfigurationError {

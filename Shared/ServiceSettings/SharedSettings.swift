@@ -45,9 +45,8 @@ extension SettingsReader {
     /// With another value of these, events could be lost, repeated without end, or overtake each other in silence.
     private static let reservedKafkaSettings: Set<String> = [
         "acks", "request.required.acks", "enable.idempotence", "enable.gapless.guarantee",
-        "message.timeout.ms",
-        "delivery.timeout.ms", "partitioner", "auto.offset.reset", "enable.auto.offset.store",
-        "isolation.level",
+        "message.timeout.ms", "delivery.timeout.ms", "partitioner", "auto.offset.reset",
+        "enable.auto.offset.store", "isolation.level",
         "group.id",
     ]
 

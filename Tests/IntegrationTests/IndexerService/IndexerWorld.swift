@@ -55,7 +55,10 @@ final class IndexerWorld: Sendable {
         try await withStore { store, devStore in
             try await withDatabase { pool in
                 let world = IndexerWorld(pool, store, devStore, late, faults)
-                try await world.bucket.claim(time: world.time, random: world.random)
+                // As UploadService would have marked it; the id is learnt from it.
+                let marker = BucketIdentity.prefix + "0190f000-0000-7000-8000-000000000040"
+                _ = try await world.store.put(marker, body: .bytes(ByteBuffer()))
+                try await world.bucket.confirm()
                 return try await body(world)
             }
         }

@@ -29,11 +29,11 @@ struct BucketIdentityTests {
     private func withDatabases(_ count: Int, _ body: ([PostgresPool]) async throws -> Void) async throws {
         guard count > 0 else { return try await body([]) }
         try await TestDatabase.withSchema { pool in
-            _ = try await pool.execute(
-                """
-                CREATE TABLE deployment (is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only), id uuid NOT NULL)
-                """
-            )
+            let migrations = [
+                Migration(number: 1, name: "deployment", sql: BucketIdentity.schema),
+                Migration(number: 2, name: "mark", sql: BucketIdentity.schemaOfMark),
+            ]
+            _ = try await Migrator.migrate(migrations, on: pool)
             try await withDatabases(count - 1) { try await body([pool] + $0) }
         }
     }
@@ -82,6 +82,30 @@ struct BucketIdentityTests {
                 try await uploads.claim(time: time, random: random)
             }
         }
+    }
+
+    /// A service that starts again on an empty volume would otherwise mark it and find every file missing.
+    @Test func aBucketThatHasLostItsMarkerIsNotMarkedAgain() async throws {
+        try await withIdentities(1) { store, identities in
+            try await identities[0].claim(time: time, random: random)
+            let marker = try await markers(in: store)[0]
+            try await store.delete(marker)
+            await #expect(throws: StoreFailure.self) {
+                try await identities[0].claim(time: time, random: random)
+            }
+            #expect(try await markers(in: store) == [])
+            _ = try await store.put(marker, body: .bytes(ByteBuffer()))
+            try await identities[0].claim(time: time, random: random)
+        }
+    }
+
+    private func markers(in store: S3Store) async throws -> [String] {
+        try await store.list(
+            prefix: BucketIdentity.prefix,
+            startAfter: nil,
+            continuationToken: nil,
+            limit: 10
+        ).objects.map(\.key)
     }
 
     /// The unsafe variant would quarantine the file, and report the bytes of the upload as removed.
