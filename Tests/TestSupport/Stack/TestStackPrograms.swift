@@ -151,7 +151,7 @@ extension TestStack {
             "WAYBILL_PORT_FILE": portFile(of: program),
             "KAFKA_BROKERS": "127.0.0.1:\(try port(of: .devBroker))",
             "KAFKA_SETTINGS": settings.kafka,
-            "LOG_LEVEL": "info",
+            "WAYBILL_LOG_LEVEL": "info",
         ]
         if program == .outboxRelay {
             variables["WAYBILL_OUTBOX_DATABASES"] =
