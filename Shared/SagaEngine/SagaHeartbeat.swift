@@ -18,20 +18,24 @@ public struct SagaHeartbeat: Sendable {
     /// from the database alone does not go on writing for ever. Longer than the lease: an outage of some minutes costs
     /// no transfer (`SagaWorker` leaves those who were cut off the time to be heard again). Shorter than the time after
     /// which what late writes left is looked for.
-    var patience: Duration { lease * 10 }
+    public func makeSignOfLife() -> SignOfLife { SignOfLife(limit: lease * 10, time: time) }
 
     /// Runs `body` while a sign of life goes to the database every third of the lease. When the saga turns
     /// out to be somebody else's, `body` is cancelled; its value is returned all the same.
     ///
-    /// - Parameter renewal: renews more than the lease, each time; false means that it is lost, as a lost lease is.
+    /// - Parameters:
+    ///   - signOfLife: tells meanwhile whether the driver still counts as one; a new one when not given.
+    ///   - renewal: renews more than the lease, each time; false means that it is lost, as a lost lease is.
     public func whileRenewing<Value: Sendable>(
         _ claim: SagaClaim,
+        _ signOfLife: SignOfLife? = nil,
         and renewal: @escaping @Sendable () async throws -> Bool = { true },
         _ body: @escaping @Sendable () async -> Value
     ) async -> Value {
         let work = Task(operation: body)
+        let signOfLife = signOfLife ?? makeSignOfLife()
         let renewal = Task {
-            if await isLost(claim, renewal) { work.cancel() }
+            if await isLost(claim, signOfLife, renewal) { work.cancel() }
         }
         defer { renewal.cancel() }
         return await withTaskCancellationHandler {
@@ -42,9 +46,12 @@ public struct SagaHeartbeat: Sendable {
     }
 
     /// Renews until the saga is somebody else's or nothing was heard for too long (true), or the task is cancelled (false).
-    private func isLost(_ claim: SagaClaim, _ renewal: () async throws -> Bool) async -> Bool {
-        var lastHeard = time.uptime
-        while time.uptime - lastHeard < patience {
+    private func isLost(
+        _ claim: SagaClaim,
+        _ signOfLife: SignOfLife,
+        _ renewal: () async throws -> Bool
+    ) async -> Bool {
+        while !signOfLife.isLost {
             do { try await time.sleep(for: lease / 3) } catch { return false }
             let isOurs = try? await SagaStore.renew(
                 claim,
@@ -53,7 +60,7 @@ public struct SagaHeartbeat: Sendable {
             )
             guard let isOurs else { continue }
             guard isOurs else { return true }
-            lastHeard = time.uptime
+            signOfLife.renew()
             if let isKept = try? await renewal(), !isKept { return true }
         }
         return true

@@ -1,6 +1,7 @@
 import Determinism
 import Digests
 import EventContracts
+import SagaEngine
 import Synchronization
 
 import struct FoundationEssentials.Data
@@ -15,11 +16,15 @@ struct ArrivingUpload: Sendable {
     let length: Int64?
     let body: TalliedBody
 
+    /// Of the process that receives the bytes.
+    let signOfLife: SignOfLife
+
     /// - Parameter byteLimit: the largest file the service takes.
-    init(_ upload: Upload, _ source: UploadSource, byteLimit: Int64) {
+    init(_ upload: Upload, _ source: UploadSource, byteLimit: Int64, signOfLife: SignOfLife) {
         self.upload = upload
+        self.signOfLife = signOfLife
         length = source.length
-        body = TalliedBody(source.body, limit: byteLimit)
+        body = TalliedBody(source.body, limit: byteLimit, signOfLife: signOfLife)
     }
 }
 

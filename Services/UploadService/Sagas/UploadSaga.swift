@@ -65,6 +65,7 @@ struct UploadSaga: Sendable {
     private func putObject(_ context: UploadContext, _: StepHandle) async throws(StepFailure) -> StepReceipt {
         guard let arriving = context.arriving else { throw .definite(DoomedUpload.processGone.reason) }
         try faults.step(.beforeObjectPut)
+        guard !arriving.signOfLife.isLost else { throw .lost }
         do {
             context.record(try await transfer.send(arriving))
         } catch {

@@ -46,11 +46,19 @@ struct ReceiveFile: Sendable {
             throw .busy
         }
         defer { withExtendedLifetime(admission) {} }
-        let arriving = ArrivingUpload(try newUpload(file, of: owner), file.source, byteLimit: byteLimit)
+        let signOfLife = heartbeat.makeSignOfLife()
+        let arriving = ArrivingUpload(
+            try newUpload(file, of: owner),
+            file.source,
+            byteLimit: byteLimit,
+            signOfLife: signOfLife
+        )
         let context = UploadContext(arriving)
         let claim = try await saga.begin(arriving.upload, lease: heartbeat.lease)
         let deadline = UploadDeadline(of: arriving, expiry: saga.expiry, pool: pool)
-        _ = await heartbeat.whileRenewing(claim, and: deadline.renew) { await runner.drive(claim, context) }
+        _ = await heartbeat.whileRenewing(claim, signOfLife, and: deadline.renew) {
+            await runner.drive(claim, context)
+        }
         if let stored = context.file { return stored }
         throw await named(context.failure ?? .lost, of: owner)
     }

@@ -1,5 +1,6 @@
 import Digests
 import NIOCore
+import SagaEngine
 import Synchronization
 
 /// How many bytes went by, and their digest.
@@ -10,7 +11,8 @@ struct Tally: Sendable {
 
 /// Passes a body on unchanged, counting and hashing it. To be read once.
 ///
-/// Throws `UploadFailure.tooLarge` when there is more than `limit`.
+/// Throws `UploadFailure.tooLarge` when there is more than `limit`, and `.lost` instead of any bytes once the process has
+/// been silent for so long that others may have taken the upload for abandoned, and its object for removed.
 final class TalliedBody: AsyncSequence, Sendable {
     typealias Element = ByteBuffer
     typealias Failure = any Error
@@ -23,11 +25,17 @@ final class TalliedBody: AsyncSequence, Sendable {
 
     private let base: any AsyncSequence<ByteBuffer, any Error> & Sendable
     private let limit: Int64
+    private let signOfLife: SignOfLife
     private let state = Mutex(State())
 
-    init(_ base: any AsyncSequence<ByteBuffer, any Error> & Sendable, limit: Int64) {
+    init(
+        _ base: any AsyncSequence<ByteBuffer, any Error> & Sendable,
+        limit: Int64,
+        signOfLife: SignOfLife
+    ) {
         self.base = base
         self.limit = limit
+        self.signOfLife = signOfLife
     }
 
     var byteCount: Int64 { state.withLock { $0.byteCount } }
@@ -49,6 +57,7 @@ final class TalliedBody: AsyncSequence, Sendable {
             return state.byteCount
         }
         if total > limit { throw .tooLarge(limit: limit) }
+        if signOfLife.isLost { throw .lost }
     }
 
     func makeAsyncIterator() -> AsyncIterator {

@@ -4,6 +4,8 @@ import Foundation
 import NIOCore
 import NIOHTTP1
 import PostgresClient
+import SagaEngine
+import ServiceBootstrap
 import TestSupport
 import Testing
 
@@ -37,6 +39,21 @@ struct AbandonedUploadTests {
             #expect(answer.text.hasPrefix("HTTP/1.1 503"), "\(answer.text)")
             try await service.ledger.settle()
         }
+    }
+
+    /// Others may have discarded the upload in the meantime, and looked for its object for the last time.
+    @Test func bytesThatComeAfterALongSleepAreNotSent() async throws {
+        func send(silentFor limit: Duration) async throws -> Int64 {
+            let body = TalliedBody(
+                ErasedPattern(Pattern(count: 3)),
+                limit: 10,
+                signOfLife: SignOfLife(limit: limit, time: SystemTime())
+            )
+            for try await _ in body {}
+            return body.byteCount
+        }
+        #expect(try await send(silentFor: .seconds(60)) == 3)
+        await #expect(throws: UploadFailure.self) { try await send(silentFor: .zero) }
     }
 
     private static let ann = Owner(tenant: "acme", name: "ann")

@@ -35,7 +35,12 @@ struct UploadSagaTrialTests {
                     )
                     let upload = try receive.newUpload(file, of: Owner(tenant: "acme", name: "ann"))
                     let claim = try await receive.saga.begin(upload, lease: .seconds(60))
-                    let arriving = ArrivingUpload(upload, file.source, byteLimit: receive.byteLimit)
+                    let arriving = ArrivingUpload(
+                        upload,
+                        file.source,
+                        byteLimit: receive.byteLimit,
+                        signOfLife: receive.heartbeat.makeSignOfLife()
+                    )
                     return SagaTrial.Begun(claim: claim, context: UploadContext(arriving))
                 },
                 resume: { UploadContext(takenOver: try StoredUpload.decode($0.context)) },
