@@ -74,7 +74,9 @@ struct SearchCursor: Equatable, Sendable {
             separator: " ",
             omittingEmptySubsequences: false
         )
-        guard parts.count == 2, let rank = Float(parts[0]), rank.isFinite,
+        guard parts.count == 2, let rank = Float(parts[0]),
+            // What PostgreSQL would refuse as out of range has become 0 or infinite here.
+            rank.isNormal || parts[0] == "0",
             parts[0].utf8.allSatisfy(isNumberByte),
             let fileID = UUID(uuidString: String(parts[1]))
         else { return nil }

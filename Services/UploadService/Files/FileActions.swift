@@ -62,7 +62,7 @@ struct FileActions: Sendable {
         }
     }
 
-    /// Takes a file out of the trash, as long as its bytes are untouched. Restoring it again changes nothing. What was in
+    /// Takes a file out of the trash, as long as its time there is not over: an accepted purge is final. Restoring it again changes nothing. What was in
     /// quarantine does not come back this way: only an operator releases it.
     func restore(_ id: UUID, of owner: Owner) async throws(FileFailure) -> File {
         try await change(id, of: owner, nil, nil) { file, tx in
@@ -73,7 +73,8 @@ struct FileActions: Sendable {
             case .deleted where file.quarantineReason != nil: throw FileFailure.quarantined
             case .deleted:
                 guard let restored = try await FileStore.restore(file, in: tx) else {
-                    throw FileFailure.nameTaken(file.name)
+                    let isOver = try await FileStore.isRetentionOver(id, in: tx)
+                    throw isOver ? FileFailure.purged : FileFailure.nameTaken(file.name)
                 }
                 try await Outbox.append(restored.stateEvent, in: tx)
                 try await SagaStore.remove(kind: DeleteSaga.kind, subject: file.id, in: tx)

@@ -47,13 +47,15 @@ extension FileStore {
            SET state = 'AVAILABLE', version = version + 1, delete_after = NULL, quarantine_reason = NULL,
                index_state = 'PENDING',
                updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
-         WHERE id = $1 AND state = 'DELETED' AND NOT EXISTS (
+         WHERE id = $1 AND state = 'DELETED' AND (delete_after > clock_timestamp() OR legal_hold) AND NOT EXISTS (
                SELECT 1 FROM files AS other
                 WHERE other.tenant = f.tenant AND other.owner = f.owner AND other.name = f.name
                   AND other.state IN ('AVAILABLE', 'QUARANTINED'))
         RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
                   version, index_state, quarantine_reason, delete_after, created_at, updated_at
         """
+    private static let isRetentionOver: Statement =
+        "SELECT 1 FROM files WHERE id = $1 AND delete_after <= clock_timestamp() AND NOT legal_hold"
     private static let endRetention: Statement = """
         UPDATE files
            SET version = version + 1, delete_after = clock_timestamp(),
@@ -103,7 +105,13 @@ extension FileStore {
         try await tx.execute(setIndexState, id, version, state.rawValue)
     }
 
-    /// Takes a file out of the trash; nil when the owner has a visible file of that name by now.
+    /// Whether the file's bytes may go at any moment, or are gone.
+    static func isRetentionOver(_ id: UUID, in tx: borrowing Transaction) async throws(DatabaseError) -> Bool
+    {
+        try await !tx.query(isRetentionOver, id).isEmpty
+    }
+
+    /// Takes a file out of the trash; nil when its time there is over, or the owner has a visible file of that name.
     static func restore(_ file: File, in tx: borrowing Transaction) async throws(DatabaseError) -> File? {
         do {
             return try await tx.query(restore, file.id).first.map(Self.file)

@@ -82,7 +82,10 @@ struct ChangeDocument: Encodable, Sendable {
         switch file.state {
         case .available: "The file is available."
         case .quarantined: "The file is in quarantine."
-        case .deleted: "The file was deleted; until delete_after it can be restored."
+        case .deleted:
+            (file.deleteAfter ?? file.updatedAt) <= file.updatedAt
+                ? "The file was deleted for good; its bytes are being removed."
+                : "The file was deleted; until delete_after it can be restored."
         case .purging: "The file was deleted; its bytes are being removed."
         case .purged: "The file was deleted; its bytes are gone."
         }

@@ -14,6 +14,11 @@ extension FileRoutes {
         let contentType = request.headers[.contentType]
         if let contentType, contentType.lowercased().hasPrefix("multipart/form-data") {
             _ = try QueryItems(of: request, known: [])
+            guard try DeclaredDigest.read(request.headers, parameter: nil) == nil else {
+                throw RequestRefusal.digest(
+                    "A form declares the SHA-256 of a file in a field named sha256 before it, not in the request's head."
+                )
+            }
             let boundary = try MultipartBoundary(contentType: contentType)
             let form = MultipartFormReader(request.body, boundary: boundary)
             return try await uploadForm(
@@ -98,7 +103,11 @@ extension FileRoutes {
             var digest: String?
             while let part = try await form.nextPart() {
                 guard let name = part.head.fileName else {
-                    if part.head.name == "sha256" { digest = try await part.body.text() ?? "" }
+                    guard part.head.name == "sha256" else { continue }
+                    guard digest == nil else {
+                        throw RequestRefusal.digest("The form declares two SHA-256 digests for one file.")
+                    }
+                    digest = try await part.body.text() ?? ""
                     continue
                 }
                 let (result, isAboutThisFile) = await store(part, name, digest, bound, of: owner, context)
@@ -106,6 +115,9 @@ extension FileRoutes {
                 digest = nil
                 // The next file would meet the same trouble, and nothing would be gained by receiving it.
                 if !isAboutThisFile { break }
+            }
+            if digest != nil, outcomes.last.map({ (try? $0.result.get()) != nil }) ?? true {
+                throw RequestRefusal.digest("The last sha256 field of the form is not followed by a file.")
             }
         } catch let failure as any ProblemConvertible {
             outcomes.append(("", .failure(failure.problem)))

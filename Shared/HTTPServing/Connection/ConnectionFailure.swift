@@ -5,6 +5,7 @@ enum ConnectionFailure: Error, Equatable {
     case headTooLarge
     case bodyStalled
     case hostMissing
+    case bodyUnreadable
 }
 
 /// Asked of the connection's guard by the request loop when it reads no more.

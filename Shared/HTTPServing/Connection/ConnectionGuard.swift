@@ -59,6 +59,8 @@ final class ConnectionGuard: ChannelDuplexHandler {
         state.received(head: RequestHead.facts(of: head))
         if !RequestHead.isVersion10(head), head.headers["host"].count != 1 {
             fail(ConnectionFailure.hostMissing, context)
+        } else if !RequestHead.hasReadableBody(head) {
+            fail(ConnectionFailure.bodyUnreadable, context)
         } else if head.uri.utf8.count > limits.uriByteLimit {
             fail(ConnectionFailure.requestLineTooLong, context)
         } else {

@@ -31,6 +31,8 @@ public struct MultipartFormParser: Sendable {
     private var partCount = 0
     private var preambleByteCount = 0
     private var head: FormPartHead?
+    /// A delimiter seems to end the part. Only the rest of its line tells: a file cut short by its own bytes must fail.
+    private var isPartOpen = false
     private var contentByteCount = 0
 
     public init(boundary: MultipartBoundary, limits: MultipartLimits = MultipartLimits()) {
@@ -94,6 +96,7 @@ public struct MultipartFormParser: Sendable {
         let line = line + [byte]
         if line == [0x2D, 0x2D] {
             state = .finished
+            endPart()
             pending.append(.finished)
         } else if line == [0x2D] || line.allSatisfy(isBlank)
             || (byte == 0x0D && line.dropLast().allSatisfy(isBlank))
@@ -104,6 +107,7 @@ public struct MultipartFormParser: Sendable {
             state = .boundaryLine(line)
         } else if byte == 0x0A, line.dropLast().last == 0x0D {
             state = .header(PartHeaderLines())
+            endPart()
         } else {
             throw .malformedBoundary
         }
@@ -130,12 +134,17 @@ public struct MultipartFormParser: Sendable {
         switch search.next(in: &input) {
         case .found(let content):
             try deliver(content)
-            pending.append(.partEnded)
+            isPartOpen = true
             state = .boundaryLine([])
         case .exhausted(let content):
             try deliver(content)
             state = .content(search)
         }
+    }
+
+    private mutating func endPart() {
+        if isPartOpen { pending.append(.partEnded) }
+        isPartOpen = false
     }
 
     private mutating func deliver(_ content: [ByteBuffer]) throws(MultipartFailure) {

@@ -108,6 +108,13 @@ extension Problem {
                 code: "REQUEST_HEADER_FIELDS_TOO_LARGE",
                 detail: "The header has too many or too long fields."
             )
+        case ConnectionFailure.bodyUnreadable:
+            self.init(
+                status: 400,
+                code: "MALFORMED_REQUEST",
+                detail:
+                    "Content-Length must be a number below 2^63, and the only Transfer-Encoding understood is chunked."
+            )
         case ConnectionFailure.hostMissing:
             self.init(
                 status: 400,

@@ -159,6 +159,31 @@ struct RequestTests {
             let smuggled =
                 "POST /count HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
             #expect(try await exchange(server, smuggled).hasPrefix("HTTP/1.1 400 "))
+            for framing in ["Content-Length: 9223372036854775808", "Transfer-Encoding: gzip, chunked"] {
+                let answer = try await exchange(
+                    server,
+                    "POST /count HTTP/1.1\r\nHost: x\r\n\(framing)\r\n\r\n0\r\n\r\n"
+                )
+                #expect(
+                    answer.hasPrefix("HTTP/1.1 400 ") && answer.contains("Connection: close"),
+                    "\(framing)"
+                )
+            }
+        }
+    }
+
+    /// The parser reads nothing after such a request, so the client must not wait for a second answer.
+    @Test func endsConnectionsThatAreToSpeakSomethingElse() async throws {
+        try await TestServer.run { server in
+            for request in [
+                "GET /hello/world HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
+                "CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n",
+            ] {
+                let connection = try server.connect()
+                try await connection.send(request)
+                let answer = try await connection.receive().text
+                #expect(answer.contains("Connection: close"), "\(answer)")
+            }
         }
     }
 

@@ -141,6 +141,10 @@ struct SearchIsolationTests {
             // A cursor tells a place in one's own list and nothing else.
             let hit = try #require(try await search("needle", tenant: "acme", owner: "bob", on: pool).first)
             let cursor = "&cursor=\(SearchCursor(after: hit).text)"
+            for rank in ["1e-50", "1e-400", "1e400", "nan", "-1e-46"] {
+                let text = Data("\(rank) \(hit.fileID.uuidString)".utf8).base64EncodedString()
+                #expect(SearchCursor(text) == nil, "\(rank)")
+            }
             let others = try await search("needle", cursor, tenant: "other", owner: "bob", on: pool)
             #expect(others.allSatisfy { $0.fileID == stories[3].fileID })
         }

@@ -85,7 +85,11 @@ struct FileHistoryTests {
             #expect(try await service.send(.POST, "\(path)/restore").json["version"].number == 3)
             #expect(try await service.send(.GET, "\(path)/content").text == "hello\n")
             try await service.send(.DELETE, path)
-            #expect(try await service.send(.DELETE, "\(path)?purge=true").status == 200)
+            let purged = try await service.send(.DELETE, "\(path)?purge=true")
+            #expect(purged.status == 200)
+            #expect(purged.json["message"].text?.contains("for good") == true)
+            // Whether or not the saga has come to it: what was promised is final.
+            #expect(try await service.send(.POST, "\(path)/restore").code == "FILE_PURGED")
             try await eventually("the purge began") {
                 try await service.send(.DELETE, path).json["state"].text == "PURGING"
             }

@@ -17,7 +17,11 @@ struct StateMoveTests {
         } _: { service in
             for state in UploadState.allCases {
                 for event in UploadEvent.allCases where event != .completionClaimed {
-                    let upload = try await Self.newUpload(service, in: state)
+                    let upload = try await Self.newUpload(
+                        service,
+                        in: state,
+                        isOver: event == .deadlinePassed
+                    )
                     try await Self.move(upload, by: event, service)
                     let expected = (try? state.applying(event)) ?? state
                     #expect(try await Self.state(of: upload, service) == expected, "\(state) \(event)")
@@ -32,7 +36,7 @@ struct StateMoveTests {
         } _: { service in
             for state in FileState.allCases {
                 for event in FileTransition.allCases where event != .released {
-                    let id = try await Self.newFile(service, in: state)
+                    let id = try await Self.newFile(service, in: state, isOver: event != .restored)
                     let before = try await Self.version(of: id, service)
                     try await Self.move(id, by: event, service)
                     let expected = (try? state.applying(event)) ?? state
@@ -46,7 +50,9 @@ struct StateMoveTests {
 
     // MARK: Uploads
 
-    private static func newUpload(_ service: ServiceUnderTest, in state: UploadState) async throws -> Upload {
+    private static func newUpload(_ service: ServiceUnderTest, in state: UploadState, isOver: Bool)
+        async throws -> Upload
+    {
         let receive = service.wiring.receive
         let file = IncomingFile(
             name: try FileName(UUID().uuidString),
@@ -56,7 +62,7 @@ struct StateMoveTests {
         )
         let upload = try receive.newUpload(file, of: Owner(tenant: "acme", name: "ann"))
         _ = try await service.pool.withTransaction { (tx: borrowing Transaction) async throws -> Void in
-            try await UploadStore.reserve(upload, expiry: .zero, in: tx)
+            try await UploadStore.reserve(upload, expiry: isOver ? .zero : .seconds(3_600), in: tx)
         }
         let isOpen = !(state.isDoomed || state == .reaped)
         try await service.pool.execute(
@@ -96,18 +102,21 @@ struct StateMoveTests {
 
     // MARK: Files
 
-    private static func newFile(_ service: ServiceUnderTest, in state: FileState) async throws -> UUID {
+    private static func newFile(_ service: ServiceUnderTest, in state: FileState, isOver: Bool) async throws
+        -> UUID
+    {
         let answer = try await service.upload(UUID().uuidString)
         let id = try #require(UUID(uuidString: answer.id))
         let isVisible = state == .available || state == .quarantined
         try await service.pool.execute(
             """
-            UPDATE files SET state = $2, delete_after = CASE WHEN $3::boolean THEN NULL ELSE clock_timestamp() END
+            UPDATE files SET state = $2, delete_after = CASE WHEN $3::boolean THEN NULL ELSE clock_timestamp() + make_interval(hours => $4) END
              WHERE id = $1
             """,
             id,
             state.rawValue,
-            isVisible
+            isVisible,
+            isOver ? 0 : 1
         )
         return id
     }

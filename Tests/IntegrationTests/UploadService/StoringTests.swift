@@ -118,13 +118,15 @@ struct Form {
         Form(text: text + "--\(Self.boundary)\r\n\(head)\r\n\r\n\(content)\r\n")
     }
 
-    func send(to service: ServiceUnderTest, closing: String = "--\(Self.boundary)--\r\n") async throws
-        -> Answer
-    {
+    func send(
+        to service: ServiceUnderTest,
+        closing: String = "--\(Self.boundary)--\r\n",
+        fields: [(String, String)] = []
+    ) async throws -> Answer {
         try await service.send(
             .POST,
             "/api/v1/files",
-            fields: [("content-type", "multipart/form-data; boundary=\(Self.boundary)")],
+            fields: fields + [("content-type", "multipart/form-data; boundary=\(Self.boundary)")],
             body: .bytes(ByteBuffer(string: text + closing))
         )
     }
