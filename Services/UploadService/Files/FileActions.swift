@@ -17,6 +17,8 @@ enum FileFailure: Error, Sendable {
     case quarantined
     /// Its bytes are gone or going.
     case purged
+    /// It is not as the request demands. Nothing was changed.
+    case unexpected
     /// The owner has another visible file of that name.
     case nameTaken(String)
     /// As many transfers are under way as there may be.
@@ -39,10 +41,18 @@ struct FileActions: Sendable {
 
     /// Puts a file in the trash; deleting it again changes nothing and gives the same answer.
     ///
-    /// - Parameter isImmediate: do not wait for the retention: the bytes go now, for good.
-    func delete(_ id: UUID, of owner: Owner, isImmediate: Bool) async throws(FileFailure) -> File {
+    /// - Parameters:
+    ///   - isImmediate: do not wait for the retention: the bytes go now, for good.
+    ///   - isExpected: asked with the row locked; false leaves the file as it is.
+    func delete(
+        _ id: UUID,
+        of owner: Owner,
+        isImmediate: Bool,
+        if isExpected: @escaping @Sendable (File) -> Bool = { _ in true }
+    ) async throws(FileFailure) -> File {
         let retention = isImmediate ? .zero : self.retention
         return try await change(id, of: owner, .beforeDeleteMarked, .afterDeleteMarked) { file, tx in
+            guard isExpected(file) else { throw FileFailure.unexpected }
             switch file.state {
             case .available, .quarantined:
                 guard let deleted = try await FileStore.delete(file, retention: retention, in: tx) else {

@@ -12,7 +12,7 @@ extension FileRoutes {
         _ = try QueryItems(of: request, known: [])
         let file = try await visibleFile(context)
         guard file.state == .available else { throw FileFailure.quarantined }
-        let tag = EntityTag(file.sha256.hex)
+        let tag = file.contentTag
         let conditions = Preconditions(request.headers)
         switch conditions.verdict(current: tag, lastModified: file.createdAt, isRead: true) {
         case .notModified: return Response(status: .notModified, headers: Self.cacheFields(file, tag))

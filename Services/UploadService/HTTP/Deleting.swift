@@ -12,7 +12,13 @@ extension FileRoutes {
     func delete(_ request: Request, _ context: ServiceContext) async throws -> Response {
         let query = try QueryItems(of: request, known: ["purge"])
         let (id, owner) = try target(context)
-        let file = try await delete(id, of: owner, isImmediate: try query.flag("purge"), context)
+        let conditions = Preconditions(request.headers)
+        let isImmediate = try query.flag("purge")
+        let file = try await delete(id, of: owner, isImmediate: isImmediate, context) { file in
+            [file.tag, file.contentTag].contains { tag in
+                conditions.verdict(current: tag, lastModified: file.createdAt, isRead: false) == .proceed
+            }
+        }
         return try .json(ChangeDocument(file))
     }
 
@@ -58,10 +64,11 @@ extension FileRoutes {
         _ id: UUID,
         of owner: Owner,
         isImmediate: Bool,
-        _ context: ServiceContext
+        _ context: ServiceContext,
+        if isExpected: @escaping @Sendable (File) -> Bool = { _ in true }
     ) async throws(FileFailure) -> File {
         do {
-            let file = try await actions.delete(id, of: owner, isImmediate: isImmediate)
+            let file = try await actions.delete(id, of: owner, isImmediate: isImmediate, if: isExpected)
             figures.deleted("deleted")
             return file
         } catch {
@@ -97,7 +104,7 @@ extension FileFailure {
     fileprivate var isAboutDatabase: Bool {
         switch self {
         case .database, .outcomeUnknown: true
-        case .notFound, .quarantined, .purged, .nameTaken, .busy, .store: false
+        case .notFound, .quarantined, .purged, .nameTaken, .unexpected, .busy, .store: false
         }
     }
 }

@@ -1,3 +1,4 @@
+import Digests
 import HTTPServing
 import HTTPTypes
 import Hummingbird
@@ -31,8 +32,7 @@ struct FileRoutes: Sendable {
     private func facts(_ request: Request, _ context: ServiceContext) async throws -> Response {
         _ = try QueryItems(of: request, known: [])
         let file = try await visibleFile(context)
-        // The index state changes without a new version, so it is part of the tag.
-        let tag = EntityTag("\(file.version)-\(file.indexState.rawValue.lowercased())")
+        let tag = file.tag
         let conditions = Preconditions(request.headers)
         switch conditions.verdict(current: tag, lastModified: nil, isRead: true) {
         case .notModified: return Response(status: .notModified, headers: [.eTag: tag.text])
@@ -73,4 +73,10 @@ struct FileRoutes: Sendable {
             metadata: ["error_code": "\(problem.code)", "error": "\(failure)"]
         )
     }
+}
+
+extension File {
+    /// Of what is said about it. The index state changes without a new version, so it is part of the tag.
+    var tag: EntityTag { EntityTag("\(version)-\(indexState.rawValue.lowercased())") }
+    var contentTag: EntityTag { EntityTag(sha256.hex) }
 }

@@ -73,6 +73,7 @@ extension FileFailure: ProblemConvertible {
                 409,
                 "File already exists: \(name). The file stays in the trash; delete the other one first."
             )
+        case .unexpected: RequestRefusal.preconditionFailed.problem
         case .busy: .busy
         case .store(let failure): Problem(store: failure)
         case .database(let failure): Problem(database: failure)

@@ -22,7 +22,7 @@ public struct QueryItems: Sendable {
             )
             let name = halves.first.flatMap(Self.decoded).flatMap { String(validating: $0, as: UTF8.self) }
             guard let name, known.contains(name) else {
-                let list = known.sorted().joined(separator: ", ")
+                let list = known.isEmpty ? "none" : known.sorted().joined(separator: ", ")
                 throw Problem(
                     status: 400,
                     code: code,

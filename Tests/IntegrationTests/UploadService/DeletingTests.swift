@@ -175,6 +175,25 @@ struct FileHistoryTests {
         }
     }
 
+    @Test func aDeleteWithAConditionIsForThatFileOnly() async throws {
+        try await ServiceUnderTest.run { service in
+            let id = try await service.upload("a").id
+            let path = "/api/v1/files/\(id)"
+            let stale = try await service.send(.DELETE, path, fields: [("if-match", "\"nope\"")])
+            #expect(stale.status == 412)
+            #expect(stale.code == "PRECONDITION_FAILED")
+            let content = try await service.send(.GET, "\(path)/content")
+            #expect(content.status == 200)
+            let tag = try #require(content.fields.first(name: "etag"))
+            #expect(try await service.send(.DELETE, path, fields: [("if-match", tag)]).status == 200)
+            let restored = try await service.send(.POST, "\(path)/restore")
+            #expect(restored.status == 200)
+            let facts = try await service.send(.GET, path)
+            let newest = try #require(facts.fields.first(name: "etag"))
+            #expect(try await service.send(.DELETE, path, fields: [("if-match", newest)]).status == 200)
+        }
+    }
+
     @Test func aDiscardedUploadIsReapedWhenItsBytesAreGone() async throws {
         try await ServiceUnderTest.run { service in
             try await service.upload("a", fields: [("x-content-sha256", String(repeating: "0", count: 64))])
