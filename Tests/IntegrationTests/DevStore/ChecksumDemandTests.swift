@@ -4,7 +4,7 @@ import ObjectStore
 import Testing
 
 @Suite("DevStore holds multipart uploads to their checksums as AWS does")
-struct MultipartChecksumTests {
+struct ChecksumDemandTests {
     private func put(_ text: String, _ request: PresignRequest, _ client: S3Store) async throws -> Int {
         try await PlainClient.put(text, request, to: try client.presign(request, expiresIn: .seconds(60)))
     }
