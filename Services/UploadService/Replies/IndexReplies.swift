@@ -42,6 +42,7 @@ struct IndexReplies: EventHandler {
             try faults.reach(.afterPurgeConfirmed)
         case .uploadBytesRemoved(let removed):
             if try await UploadStore.reap(removed.uploadID, file: event.fileID, in: tx) {
+                try await PartStore.remove(removed.uploadID, in: tx)
                 try await SagaStore.remove(kind: ReapSaga.kind, subject: removed.uploadID, in: tx)
             }
         case .removalStalled:
