@@ -17,6 +17,7 @@ struct SessionBody: Decodable {
     let partSize: Int64?
     let uploadID: String?
     let urlCount: Int?
+    let checksum: String?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
         case name, size, sha256
@@ -24,6 +25,7 @@ struct SessionBody: Decodable {
         case partSize = "part_size"
         case uploadID = "upload_id"
         case urlCount = "url_count"
+        case checksum = "checksum_algorithm"
     }
 
     init(_ request: Request, _ context: ServiceContext) async throws {
@@ -46,8 +48,16 @@ struct SessionBody: Decodable {
             contentType: ContentType(declared: contentType),
             size: size,
             sha256: try sha256.map(DeclaredDigest.hex),
-            partSize: partSize
+            partSize: partSize,
+            checksum: try checksum.map(Self.checksum)
         )
+    }
+
+    private static func checksum(_ text: String) throws(RequestRefusal) -> PartChecksum.Kind {
+        guard let kind = PartChecksum.Kind(rawValue: text.lowercased()), kind != .md5 else {
+            throw .body("must have as checksum_algorithm sha256, crc32c or crc64nvme")
+        }
+        return kind
     }
 
     /// Only random ids, so that nobody can try whether somebody else's exists.

@@ -16,6 +16,7 @@ struct SessionDocument: Encodable, Sendable {
     let nextAction: String
     let partSize: Int64
     let partCount: Int
+    let checksumAlgorithm: String?
     /// Absent where the parts were not looked at.
     let receivedPartCount: Int?
     let receivedBytes: Int64?
@@ -42,6 +43,7 @@ struct SessionDocument: Encodable, Sendable {
         nextAction = Self.nextAction(session, seen)
         partSize = session.plan.partSize
         partCount = session.plan.partCount
+        checksumAlgorithm = session.checksum?.rawValue
         receivedPartCount = seen?.parts.count
         receivedBytes = seen?.byteCount
         missingParts = seen.map { Array(($0.missing + $0.wrong).sorted().prefix(Self.missingLimit)) }
@@ -69,6 +71,7 @@ struct SessionDocument: Encodable, Sendable {
         case nextAction = "next_action"
         case partSize = "part_size"
         case partCount = "part_count"
+        case checksumAlgorithm = "checksum_algorithm"
         case receivedPartCount = "received_part_count"
         case receivedBytes = "received_bytes"
         case missingParts = "missing_parts"

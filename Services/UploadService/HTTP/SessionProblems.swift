@@ -55,7 +55,7 @@ extension SessionFailure: ProblemConvertible {
             )
         case .ended(let failure), .refused(let failure): return failure.problem
         case .busy: return .busy
-        case .bodyFailed, .partDigestMismatch, .noSuchPart, .partSizeMismatch, .partDiffers, .partArriving,
+        case .bodyFailed, .partDigestMismatch, .noSuchPart, .checksumKind, .partSizeMismatch, .partDiffers, .partArriving,
             .partsMissing, .partsWrong:
             return partProblem
         case .store(let failure): return Problem(store: failure).keepingSession
@@ -71,6 +71,11 @@ extension SessionFailure: ProblemConvertible {
                 400,
                 "The parts of this upload are numbered from 1 to \(count). Nothing was stored."
             )
+        case .checksumKind(let kind):
+            let rule =
+                kind.map { "Each part of this upload needs its checksum_\($0.rawValue)." }
+                ?? "The upload was opened without a checksum_algorithm, so a part can be bound to its content_md5 only."
+            return Problem(.invalidBody, 400, rule)
         case .partSizeMismatch(let number, let expected, let received):
             return Problem(
                 .sizeMismatch,

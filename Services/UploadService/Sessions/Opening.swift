@@ -18,7 +18,7 @@ extension UploadSessions {
         do {
             try faults.reach(.beforeSessionOpened)
             isNew = try await pool.withTransaction { (tx: borrowing Transaction) async throws -> Bool in
-                try await UploadStore.open(upload, plan, expiry: limits.expiry, in: tx)
+                try await UploadStore.open(upload, plan, request.checksum, expiry: limits.expiry, in: tx)
             }
             try faults.reach(.afterSessionOpened)
         } catch let failure as TransactionError<any Error> {
@@ -92,7 +92,8 @@ extension UploadSessions {
             let opened = try await store.createMultipartUpload(
                 upload.objectKey.text,
                 contentType: upload.contentType,
-                metadata: upload.objectMetadata
+                metadata: upload.objectMetadata,
+                checksum: session.checksum
             )
             try faults.reach(.afterMultipartOpened)
             guard try await UploadStore.keepMultipartID(opened, of: upload.id, on: pool) else {
@@ -109,8 +110,7 @@ extension UploadSessions {
 extension UploadSession {
     /// Whether the same request opened it. What the service chose for itself need not be repeated.
     fileprivate func isOpened(by request: NewSession, _ plan: PartPlan) -> Bool {
-        request.size == self.plan.size && (request.partSize == nil || plan == self.plan)
-            && upload.contentType == request.contentType.text
+        request.size == self.plan.size && (request.partSize == nil || plan == self.plan) && request.checksum == checksum && upload.contentType == request.contentType.text
             && (request.sha256 == nil || request.sha256 == upload.declaredSHA256)
             // Swift compares by canonical equivalence, and the row has normalization form C.
             && upload.name == request.name.text

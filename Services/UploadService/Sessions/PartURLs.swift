@@ -24,6 +24,7 @@ extension UploadSessions {
         guard wanted.allSatisfy({ session.plan.length(of: $0.number) != nil }) else {
             throw .noSuchPart(count: session.plan.partCount)
         }
+        guard wanted.allSatisfy({ session.admits($0.checksum) }) else { throw .checksumKind(session.checksum) }
         let multipartID = try await multipartID(of: session)
         // Who asks for URLs is alive; what goes to the store with them is not seen here.
         let upload = session.upload.id
@@ -63,5 +64,12 @@ extension UploadSessions {
             )
         }
         return urls
+    }
+}
+
+extension UploadSession {
+    /// A kind was announced to the store, which then wants it of each part; MD5 needs no announcement.
+    fileprivate func admits(_ given: PartChecksum?) -> Bool {
+        given?.kind == checksum || checksum == nil && given?.kind == .md5
     }
 }

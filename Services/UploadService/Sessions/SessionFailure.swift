@@ -18,6 +18,8 @@ enum SessionFailure: Error, Sendable {
     case completing
     /// There is no part of that number.
     case noSuchPart(count: Int)
+    /// Every part of the session is protected by a checksum of this kind, or of none.
+    case checksumKind(PartChecksum.Kind?)
     case partSizeMismatch(number: Int, expected: Int64, received: Int64)
     /// Other bytes of that number were stored before. They stay.
     case partDiffers(Int)

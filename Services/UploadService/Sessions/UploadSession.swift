@@ -8,6 +8,8 @@ import struct FoundationEssentials.UUID
 struct UploadSession: Sendable {
     let upload: Upload
     let plan: PartPlan
+    /// What every part is protected by, where the client asked for it.
+    let checksum: PartChecksum.Kind?
     let state: UploadState
     /// The store's id of the multipart upload; nil until it was opened.
     let multipartID: String?
@@ -34,4 +36,6 @@ struct NewSession: Sendable {
     let sha256: Digest256?
     /// Bytes; nil lets the service choose.
     let partSize: Int64?
+    /// Not MD5, which needs no announcement.
+    let checksum: PartChecksum.Kind?
 }

@@ -10,19 +10,19 @@ import struct FoundationEssentials.UUID
 extension UploadStore {
     private static let open: Statement = """
         INSERT INTO uploads (id, file_id, tenant, owner, name, content_type, declared_size, declared_sha256,
-                             object_key, part_size, part_count, state, expires_at)
-        VALUES ($1, $2, $3, $4, normalize($5, NFC), $6, $7, $8, $9, $10, $11, 'PENDING',
-                clock_timestamp() + make_interval(secs => $12::bigint / 1000.0))
+                             object_key, part_size, part_count, checksum_kind, state, expires_at)
+        VALUES ($1, $2, $3, $4, normalize($5, NFC), $6, $7, $8, $9, $10, $11, $12, 'PENDING',
+                clock_timestamp() + make_interval(secs => $13::bigint / 1000.0))
         ON CONFLICT (id) DO NOTHING
         """
     private static let session: Statement = """
         SELECT id, file_id, tenant, owner, name, content_type, declared_size, declared_sha256, object_key, part_size,
-               state, s3_upload_id, open_count, failure_reason, attempts, expires_at, created_at, updated_at
+               state, s3_upload_id, open_count, failure_reason, attempts, expires_at, created_at, updated_at, checksum_kind
           FROM uploads WHERE id = $1 AND part_size IS NOT NULL
         """
     private static let sessions: Statement = """
         SELECT id, file_id, tenant, owner, name, content_type, declared_size, declared_sha256, object_key, part_size,
-               state, s3_upload_id, open_count, failure_reason, attempts, expires_at, created_at, updated_at
+               state, s3_upload_id, open_count, failure_reason, attempts, expires_at, created_at, updated_at, checksum_kind
           FROM uploads
          WHERE tenant = $1 AND owner = $2 AND part_size IS NOT NULL AND ($3::text IS NULL OR state = $3)
            AND ($4::uuid IS NULL OR id < $4)
@@ -64,6 +64,7 @@ extension UploadStore {
     static func open(
         _ upload: Upload,
         _ plan: PartPlan,
+        _ checksum: PartChecksum.Kind?,
         expiry: Duration,
         in tx: borrowing Transaction
     ) async throws(DatabaseError) -> Bool {
@@ -80,6 +81,7 @@ extension UploadStore {
             upload.objectKey.text,
             plan.partSize,
             plan.partCount,
+            checksum?.rawValue,
             expiry.wholeMilliseconds
         ) == 1
     }
@@ -197,6 +199,7 @@ extension UploadStore {
                 objectKey: objectKey
             ),
             plan: plan,
+            checksum: try row.optionalText(18).flatMap(PartChecksum.Kind.init),
             state: state,
             multipartID: try row.optionalText(11),
             openCount: try row.int(12),

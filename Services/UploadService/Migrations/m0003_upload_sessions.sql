@@ -3,6 +3,8 @@
 ALTER TABLE uploads
     ADD COLUMN part_size       bigint  CHECK (part_size > 0),
     ADD COLUMN part_count      integer CHECK (part_count BETWEEN 1 AND 10000),
+    -- The kind of checksum every part is protected by, where the client asked for one.
+    ADD COLUMN checksum_kind   text    CHECK (checksum_kind IN ('sha256', 'crc32c', 'crc64nvme')),
     -- How often the store was asked to open a multipart upload: more than once means that some may have been left open.
     ADD COLUMN open_count      integer NOT NULL DEFAULT 0,
     -- Parts the store was seen to hold: a rise is progress, and moves expires_at on.
