@@ -26,8 +26,6 @@ enum Schema {
         Migration(number: 10, name: "deployment_mark", sql: BucketIdentity.schemaOfMark),
         Migration(
             number: 11,
-        Migration(
-            number: 11,
             name: "file_digests",
             sql: String(decoding: PackageResources.m0002_file_digests_sql, as: UTF8.self)
         ),
@@ -35,7 +33,6 @@ enum Schema {
             number: 12,
             name: "upload_sessions",
             sql: String(decoding: PackageResources.m0003_upload_sessions_sql, as: UTF8.self)
-        ),
         ),
     ]
 }
