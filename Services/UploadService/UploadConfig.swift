@@ -81,7 +81,11 @@ struct UploadLimits: Sendable {
             in: 0...3_155_760_000
         )
         expiry = reader.seconds("WAYBILL_UPLOAD_EXPIRY_SECONDS", default: 86_400, in: 300...2_592_000)
-        sessionExpiry = reader.seconds("WAYBILL_SESSION_EXPIRY_SECONDS", default: 604_800, in: 300...7_776_000)
+        sessionExpiry = reader.seconds(
+            "WAYBILL_SESSION_EXPIRY_SECONDS",
+            default: 604_800,
+            in: 300...7_776_000
+        )
         urlLifetime = reader.seconds("WAYBILL_URL_LIFETIME_SECONDS", default: 1_800, in: 60...3_600)
         completionPatience = reader.seconds(
             "WAYBILL_COMPLETION_PATIENCE_SECONDS",

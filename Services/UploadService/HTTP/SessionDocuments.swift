@@ -1,5 +1,6 @@
 import Determinism
 import Digests
+import ObjectStore
 
 import struct FoundationEssentials.UUID
 

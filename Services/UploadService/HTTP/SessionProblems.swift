@@ -55,7 +55,8 @@ extension SessionFailure: ProblemConvertible {
             )
         case .ended(let failure), .refused(let failure): return failure.problem
         case .busy: return .busy
-        case .bodyFailed, .partDigestMismatch, .noSuchPart, .checksumKind, .partSizeMismatch, .partDiffers, .partArriving,
+        case .bodyFailed, .partDigestMismatch, .noSuchPart, .checksumKind, .partSizeMismatch, .partDiffers,
+            .partArriving,
             .partsMissing, .partsWrong:
             return partProblem
         case .store(let failure): return Problem(store: failure).keepingSession

@@ -3,6 +3,7 @@ import Digests
 import HTTPServing
 import HTTPTypes
 import Hummingbird
+import Logging
 import ObjectStore
 
 import struct FoundationEssentials.UUID
@@ -30,10 +31,12 @@ struct SessionRoutes: Sendable {
         let owner = Owner(try context.requireCaller())
         let body = try await SessionBody(request, context)
         let asked = try body.session()
-        let (session, isNew) = try await logged("opening of a session", context) { () throws(SessionFailure) in
+        let (session, isNew) = try await logged("opening of a session", context) {
+            () throws(SessionFailure) in
             try await sessions.open(asked, of: owner)
         }
-        let urls = try await logged("opening of a session", context, of: session) { () throws(SessionFailure) in
+        let urls = try await logged("opening of a session", context, of: session) {
+            () throws(SessionFailure) in
             try await firstURLs(of: session, body.urlCount)
         }
         let document = SessionDocument(try await sessions.reread(session), seen: nil, urls: urls)
@@ -45,7 +48,8 @@ struct SessionRoutes: Sendable {
     }
 
     /// A session that is over, or being completed, has no use for them.
-    private func firstURLs(of session: UploadSession, _ asked: Int?) async throws(SessionFailure) -> [PartURL] {
+    private func firstURLs(of session: UploadSession, _ asked: Int?) async throws(SessionFailure) -> [PartURL]
+    {
         guard session.isOpen else { return [] }
         let count = min(asked ?? 100, session.plan.partCount)
         guard count > 0 else {
@@ -62,7 +66,9 @@ struct SessionRoutes: Sendable {
         let urls = try await logged("signing", context) { () throws(SessionFailure) in
             try await sessions.sign(wanted, of: session)
         }
-        return try .json(PartURLsDocument(uploadID: session.upload.id.text, urls: urls.map(PartURLDocument.init)))
+        return try .json(
+            PartURLsDocument(uploadID: session.upload.id.text, urls: urls.map(PartURLDocument.init))
+        )
     }
 
     private func receive(_ request: Request, _ context: ServiceContext) async throws -> Response {
@@ -109,7 +115,8 @@ struct SessionRoutes: Sendable {
     }
 
     func session(_ context: ServiceContext) async throws -> UploadSession {
-        guard let caller = context.caller, let text = context.parameters.get("id"), let id = UUID(uuidString: text)
+        guard let caller = context.caller, let text = context.parameters.get("id"),
+            let id = UUID(uuidString: text)
         else { throw SessionFailure.notFound }
         return try await sessions.find(id, of: Owner(caller))
     }

@@ -42,7 +42,8 @@ struct CompleteSaga: Sendable {
         NewSaga(id: upload.id, kind: kind, subject: upload.id, context: try StoredUpload(upload).encoded())
     }
 
-    private func assemble(_ context: CompleteContext, _: StepHandle) async throws(StepFailure) -> StepReceipt {
+    private func assemble(_ context: CompleteContext, _: StepHandle) async throws(StepFailure) -> StepReceipt
+    {
         try faults.step(.beforePartsAssembled)
         let (session, parts) = try await frozen(context)
         do {
@@ -103,11 +104,15 @@ struct CompleteSaga: Sendable {
     }
 
     /// Multipart uploads that were opened and never used, because the answer that named them got lost, and the ledger.
-    private func clear(_ context: CompleteContext, _ handle: StepHandle) async throws(StepFailure) -> StepReceipt {
+    private func clear(_ context: CompleteContext, _ handle: StepHandle) async throws(StepFailure)
+        -> StepReceipt
+    {
         try faults.step(.beforeSessionCleared)
         let (session, _) = try await frozen(context)
         if session.openCount > 1 {
-            do { try await assembly.abortStrays(of: session) } catch { throw .transient("object store: \(error)") }
+            do { try await assembly.abortStrays(of: session) } catch {
+                throw .transient("object store: \(error)")
+            }
         }
         let receipt = try await pool.withStepTransaction { tx in
             try await PartStore.remove(session.upload.id, in: tx)
@@ -122,7 +127,9 @@ struct CompleteSaga: Sendable {
         _ handle: StepHandle
     ) async throws(StepFailure) -> StepReceipt {
         try faults.step(.beforeUploadDiscarded)
-        let doom = context.failure?.doom ?? DoomedUpload(state: .failed, reason: "its parts could not be put together")
+        let doom =
+            context.failure?.doom
+            ?? DoomedUpload(state: .failed, reason: "its parts could not be put together")
         let receipt = try await pool.withStepTransaction { tx in
             _ = try await reaping.doom(context.stored, doom, in: tx)
             return try await handle.record(in: tx)

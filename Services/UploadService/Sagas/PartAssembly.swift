@@ -1,3 +1,4 @@
+import Determinism
 import EventContracts
 import ObjectStore
 
@@ -15,7 +16,9 @@ struct PartAssembly: Sendable {
     }
 
     /// May be called again after any failure, by any process, with the same parts.
-    func object(of session: UploadSession, _ parts: [CompletedPart]) async throws(Failure) -> TransferredObject {
+    func object(of session: UploadSession, _ parts: [CompletedPart]) async throws(Failure)
+        -> TransferredObject
+    {
         guard let multipartID = session.multipartID else {
             throw Failure(cause: .notFound(code: "NoSuchUpload"), mayPass: false)
         }
@@ -28,7 +31,9 @@ struct PartAssembly: Sendable {
                 ifNoneMatchAny: store.profile.conditionalWritesEnforced
             )
         } catch {
-            guard error.leavesCompletionOpen else { throw Failure(cause: error, mayPass: !error.isAboutParts) }
+            guard error.leavesCompletionOpen else {
+                throw Failure(cause: error, mayPass: !error.isAboutParts)
+            }
             unclear = error
         }
         return try await look(session, after: unclear)
@@ -79,7 +84,8 @@ extension StoreFailure {
     fileprivate var leavesCompletionOpen: Bool {
         switch self {
         case .notFound("NoSuchUpload"), .preconditionFailed, .outcomeUnknown: true
-        case .notFound, .refused, .unavailable, .bodyFailed, .rangeNotSatisfiable, .unexpectedAnswer, .cancelled:
+        case .notFound, .refused, .unavailable, .bodyFailed, .rangeNotSatisfiable, .unexpectedAnswer,
+            .cancelled:
             false
         }
     }

@@ -1,4 +1,6 @@
+import Determinism
 import Digests
+import FaultPoints
 import ObjectStore
 import PostgresClient
 import SagaEngine
@@ -9,14 +11,17 @@ extension UploadSessions {
     ///
     /// - Throws: `.partsMissing`, `.partsWrong`, `.nameTaken`, `.digestsDiffer`: the session can go on. `.completing`: another
     ///   request, or a worker, is at it. `.unfinished`: a worker goes on with it. `.ended`: nothing is kept.
-    func complete(_ session: UploadSession, sha256: Digest256?) async throws(SessionFailure) -> UploadSession {
+    func complete(_ session: UploadSession, sha256: Digest256?) async throws(SessionFailure) -> UploadSession
+    {
         switch session.state {
         case .completed: return session
         case .completing: throw .completing
         case .failed, .aborted, .expired, .reaped: throw .illegal(session.state)
         case .pending, .active: break
         }
-        if let declared = session.upload.declaredSHA256, let sha256, declared != sha256 { throw .digestsDiffer }
+        if let declared = session.upload.declaredSHA256, let sha256, declared != sha256 {
+            throw .digestsDiffer
+        }
         try await refuseTakenName(
             session.upload.name,
             of: Owner(tenant: session.upload.tenant, name: session.upload.owner)
@@ -24,7 +29,9 @@ extension UploadSessions {
         let parts = try await requireParts(of: session)
         guard let claim = try await claimCompletion(of: session, parts, sha256) else {
             let now = try await reread(session)
-            guard now.state == .completed else { throw now.state == .completing ? .completing : .illegal(now.state) }
+            guard now.state == .completed else {
+                throw now.state == .completing ? .completing : .illegal(now.state)
+            }
             return now
         }
         return try await drive(claim, session)
@@ -52,7 +59,9 @@ extension UploadSessions {
         let upload = session.upload
         let saga: NewSaga
         do { saga = try CompleteSaga.new(for: upload) } catch { throw .database(.invalidValue("\(error)")) }
-        do { try faults.reach(.beforeCompletionClaimed) } catch { throw .database(.connectionLost("\(error)")) }
+        do { try faults.reach(.beforeCompletionClaimed) } catch {
+            throw .database(.connectionLost("\(error)"))
+        }
         let claim = try await transaction { tx -> SagaClaim? in
             guard try await UploadStore.lockState(of: upload.id, in: tx) == .active,
                 try await UploadStore.claimCompletion(of: upload.id, sha256: sha256, in: tx)
@@ -73,7 +82,9 @@ extension UploadSessions {
     }
 
     /// Also for a client that has gone: what has begun is brought to its end.
-    private func drive(_ claim: SagaClaim, _ session: UploadSession) async throws(SessionFailure) -> UploadSession {
+    private func drive(_ claim: SagaClaim, _ session: UploadSession) async throws(SessionFailure)
+        -> UploadSession
+    {
         let context = CompleteContext(StoredUpload(session.upload))
         let work = Task { await heartbeat.whileRenewing(claim) { await completion.drive(claim, context) } }
         _ = await work.value

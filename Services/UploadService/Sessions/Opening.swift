@@ -1,5 +1,6 @@
 import Determinism
 import EventContracts
+import FaultPoints
 import ObjectStore
 import PostgresClient
 
@@ -10,7 +11,9 @@ extension UploadSessions {
     /// Opens a session, or finds the one that an earlier request of the same content opened under the same id.
     ///
     /// - Returns: the session, and whether it is new. It has no multipart upload yet.
-    func open(_ request: NewSession, of owner: Owner) async throws(SessionFailure) -> (UploadSession, isNew: Bool) {
+    func open(_ request: NewSession, of owner: Owner) async throws(SessionFailure) -> (
+        UploadSession, isNew: Bool
+    ) {
         let plan = try self.plan(request)
         let upload = try newUpload(request, of: owner)
         if request.id == nil { try await refuseTakenName(request.name.text, of: owner) }
@@ -28,7 +31,9 @@ extension UploadSessions {
             throw SessionFailure(failure)
         } catch { throw .database(.connectionLost("\(error)")) }
         let session: UploadSession
-        do throws(SessionFailure) { session = try await find(upload.id, of: owner) } catch .notFound { throw .idTaken }
+        do throws(SessionFailure) { session = try await find(upload.id, of: owner) } catch .notFound {
+            throw .idTaken
+        }
         guard isNew || session.isOpened(by: request, plan) else { throw .idTaken }
         return (session, isNew)
     }
@@ -63,7 +68,9 @@ extension UploadSessions {
     /// Early, so that nobody sends terabytes for a name that is taken. It is looked at again before the parts are put together.
     func refuseTakenName(_ name: String, of owner: Owner) async throws(SessionFailure) {
         let existing: File?
-        do { existing = try await FileStore.find(name: name, of: owner, on: pool) } catch { throw .database(error) }
+        do { existing = try await FileStore.find(name: name, of: owner, on: pool) } catch {
+            throw .database(error)
+        }
         if let existing { throw .nameTaken(name: existing.name, existing: existing.id) }
     }
 
@@ -110,7 +117,8 @@ extension UploadSessions {
 extension UploadSession {
     /// Whether the same request opened it. What the service chose for itself need not be repeated.
     fileprivate func isOpened(by request: NewSession, _ plan: PartPlan) -> Bool {
-        request.size == self.plan.size && (request.partSize == nil || plan == self.plan) && request.checksum == checksum && upload.contentType == request.contentType.text
+        request.size == self.plan.size && (request.partSize == nil || plan == self.plan)
+            && request.checksum == checksum && upload.contentType == request.contentType.text
             && (request.sha256 == nil || request.sha256 == upload.declaredSHA256)
             // Swift compares by canonical equivalence, and the row has normalization form C.
             && upload.name == request.name.text

@@ -1,3 +1,4 @@
+import Determinism
 import Digests
 import ObjectStore
 import PostgresClient

@@ -1,4 +1,5 @@
 import Determinism
+import EventContracts
 import ObjectStore
 import PostgresClient
 
@@ -24,7 +25,9 @@ extension UploadSessions {
         guard wanted.allSatisfy({ session.plan.length(of: $0.number) != nil }) else {
             throw .noSuchPart(count: session.plan.partCount)
         }
-        guard wanted.allSatisfy({ session.admits($0.checksum) }) else { throw .checksumKind(session.checksum) }
+        guard wanted.allSatisfy({ session.admits($0.checksum) }) else {
+            throw .checksumKind(session.checksum)
+        }
         let multipartID = try await multipartID(of: session)
         // Who asks for URLs is alive; what goes to the store with them is not seen here.
         let upload = session.upload.id
@@ -52,7 +55,9 @@ extension UploadSessions {
                 checksum: part.checksum
             )
             let url: String
-            do { url = try store.presign(request, expiresIn: limits.urlLifetime) } catch { throw .store(error) }
+            do { url = try store.presign(request, expiresIn: limits.urlLifetime) } catch {
+                throw .store(error)
+            }
             urls.append(
                 PartURL(
                     number: part.number,

@@ -1,5 +1,7 @@
 import Determinism
 import Digests
+import EventContracts
+import FaultPoints
 import ObjectStore
 import PostgresClient
 import SagaEngine
@@ -25,7 +27,9 @@ extension UploadSessions {
         of session: UploadSession
     ) async throws(SessionFailure) -> ReceivedPart {
         try requireOpen(session)
-        guard let size = session.plan.length(of: number) else { throw .noSuchPart(count: session.plan.partCount) }
+        guard let size = session.plan.length(of: number) else {
+            throw .noSuchPart(count: session.plan.partCount)
+        }
         if let length = source.length, length != size {
             throw .partSizeMismatch(number: number, expected: size, received: length)
         }
@@ -72,8 +76,11 @@ extension UploadSessions {
         }
     }
 
-    private func closed(_ session: UploadSession, in tx: borrowing Transaction) async throws -> SessionFailure {
-        guard let state = try await UploadStore.lockState(of: session.upload.id, in: tx) else { return .notFound }
+    private func closed(_ session: UploadSession, in tx: borrowing Transaction) async throws -> SessionFailure
+    {
+        guard let state = try await UploadStore.lockState(of: session.upload.id, in: tx) else {
+            return .notFound
+        }
         return state == .completing ? .completing : .illegal(state)
     }
 

@@ -1,4 +1,5 @@
 import Digests
+import EventContracts
 import ObjectStore
 import PostgresClient
 
@@ -54,8 +55,10 @@ extension LedgerPart {
     /// Whether what the store holds is what was sent, as far as both can tell.
     fileprivate func admits(_ part: PartsPage.Part) -> Bool {
         if let etag, etag != part.etag { return false }
-        guard let checksum, let kept = part.checksum(checksum.kind) else { return true }
-        return kept == checksum.base64
+        guard let checksum, let kept = part.checksums.first(where: { $0.kind == checksum.kind }) else {
+            return true
+        }
+        return kept == checksum
     }
 }
 
@@ -68,7 +71,12 @@ extension UploadSessions {
         let listed = try await listedParts(of: session)
         let seen = SeenParts(session.plan, listed: listed, ledger: ledger)
         do {
-            try await UploadStore.noteSeenParts(seen.parts.count, of: upload.id, expiry: limits.expiry, on: pool)
+            try await UploadStore.noteSeenParts(
+                seen.parts.count,
+                of: upload.id,
+                expiry: limits.expiry,
+                on: pool
+            )
         } catch { throw .database(error) }
         return seen
     }
@@ -99,7 +107,9 @@ extension UploadSessions {
     /// gone; the session goes on with another one.
     func dropMultipart(_ multipartID: String, of session: UploadSession) async throws(SessionFailure) {
         try await transaction { tx in
-            guard try await UploadStore.dropMultipartID(multipartID, of: session.upload.id, in: tx) else { return }
+            guard try await UploadStore.dropMultipartID(multipartID, of: session.upload.id, in: tx) else {
+                return
+            }
             try await PartStore.remove(session.upload.id, in: tx)
         }
     }

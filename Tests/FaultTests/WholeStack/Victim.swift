@@ -21,7 +21,10 @@ extension FaultPoint {
         case .beforeUploadReserved, .afterUploadReserved, .beforeObjectPut, .afterObjectPut,
             .beforeUploadCommitted, .afterUploadCommitted, .beforeUploadDiscarded, .afterUploadDiscarded,
             .beforeDeleteMarked, .afterDeleteMarked, .beforePurgePivot, .afterPurgePivot,
-            .beforePurgeConfirmed, .afterPurgeConfirmed:
+            .beforePurgeConfirmed, .afterPurgeConfirmed,
+            .beforeSessionOpened, .afterSessionOpened, .beforeMultipartOpened, .afterMultipartOpened,
+            .beforePartSent, .afterPartSent, .beforeCompletionClaimed, .afterCompletionClaimed,
+            .beforePartsAssembled, .afterPartsAssembled, .beforeSessionCleared, .afterSessionCleared:
             [.uploadService]
         case .beforeTickPersisted, .afterTickPersisted, .beforePageProduced, .afterPageProduced,
             .beforePageAcked, .afterPageAcked, .beforeRelayAdvanced, .afterRelayAdvanced,
