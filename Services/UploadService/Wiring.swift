@@ -59,22 +59,7 @@ struct Wiring: Sendable {
             budget: surroundings.budget,
             streamLimit: surroundings.store.profile.partSizeLimit
         )
-        sessions = UploadSessions(
-            pool: pool,
-            store: surroundings.store,
-            budget: surroundings.budget,
-            heartbeat: heartbeat,
-            completion: completeRunner,
-            reaping: sagas.reaps,
-            faults: faults,
-            time: time,
-            random: random,
-            limits: SessionLimits(
-                byteLimit: limits.byteLimit,
-                expiry: limits.sessionExpiry,
-                urlLifetime: limits.urlLifetime
-            )
-        )
+        sessions = UploadSessions(surroundings, sagas, heartbeat, completeRunner)
         actions = FileActions(pool: pool, doorbell: doorbell, faults: faults, retention: limits.retention)
         worker = SagaWorker(
             [

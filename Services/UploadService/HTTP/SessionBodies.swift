@@ -42,6 +42,11 @@ struct SessionBody: Decodable {
         guard (0...UploadSessions.urlCountLimit).contains(urlCount ?? 0) else {
             throw RequestRefusal.body("must have a url_count from 0 to \(UploadSessions.urlCountLimit)")
         }
+        guard checksum == nil || (urlCount ?? 0) == 0 else {
+            throw RequestRefusal.body(
+                "must not ask for URLs with a checksum_algorithm: sign each part with its checksum"
+            )
+        }
         return NewSession(
             id: try uploadID.map(Self.id),
             name: try FileName(name),

@@ -51,7 +51,7 @@ struct SessionRoutes: Sendable {
     private func firstURLs(of session: UploadSession, _ asked: Int?) async throws(SessionFailure) -> [PartURL]
     {
         guard session.isOpen else { return [] }
-        let count = min(asked ?? 100, session.plan.partCount)
+        let count = min(asked ?? (session.checksum == nil ? 100 : 0), session.plan.partCount)
         guard count > 0 else {
             _ = try await sessions.multipartID(of: session)
             return []

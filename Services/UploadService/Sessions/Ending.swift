@@ -47,7 +47,7 @@ extension UploadSessions {
             throw .partsWrong(seen.wrong)
         }
         guard seen.missing.isEmpty else { throw .partsMissing(seen.missing) }
-        return seen.parts.map { CompletedPart(number: $0.number, etag: $0.etag) }
+        return seen.parts.map(\.completed)
     }
 
     /// From here on the list is frozen, and no part is taken any more. Exactly one of several requests gets through.

@@ -45,12 +45,13 @@ enum PartStore {
         DELETE FROM upload_parts WHERE upload_id = $1 AND number = ANY ($2::bigint[]) AND claim IS NULL
         """
     private static let freeze: Statement = """
-        INSERT INTO upload_parts (upload_id, number, etag)
-        SELECT $1, number, etag FROM unnest($2::bigint[], $3::text[]) AS new (number, etag)
-        ON CONFLICT (upload_id, number) DO UPDATE SET etag = EXCLUDED.etag
+        INSERT INTO upload_parts (upload_id, number, etag, checksum)
+        SELECT $1, number, etag, checksum
+          FROM unnest($2::bigint[], $3::text[], $4::text[]) AS new (number, etag, checksum)
+        ON CONFLICT (upload_id, number) DO UPDATE SET etag = EXCLUDED.etag, checksum = EXCLUDED.checksum
         """
     private static let frozen: Statement = """
-        SELECT number, etag FROM upload_parts WHERE upload_id = $1 AND etag IS NOT NULL ORDER BY number
+        SELECT number, etag, checksum FROM upload_parts WHERE upload_id = $1 AND etag IS NOT NULL ORDER BY number
         """
     private static let remove: Statement = "DELETE FROM upload_parts WHERE upload_id = $1"
 
@@ -111,7 +112,7 @@ enum PartStore {
             bind,
             upload,
             checksums.map { Int64($0.number) },
-            checksums.map { "\($0.checksum.kind.rawValue):\($0.checksum.base64)" }
+            checksums.map(\.checksum.ledgerText)
         )
     }
 
@@ -144,12 +145,22 @@ enum PartStore {
         of upload: UUID,
         in tx: borrowing Transaction
     ) async throws(DatabaseError) {
-        try await tx.execute(freeze, upload, parts.map { Int64($0.number) }, parts.map(\.etag))
+        try await tx.execute(
+            freeze,
+            upload,
+            parts.map { Int64($0.number) },
+            parts.map(\.etag),
+            parts.map { $0.checksum?.ledgerText }
+        )
     }
 
     static func frozen(_ upload: UUID, on pool: PostgresPool) async throws(DatabaseError) -> [CompletedPart] {
         try await pool.query(frozen, upload).map { row throws(DatabaseError) in
-            CompletedPart(number: try row.int(0), etag: try row.text(1))
+            CompletedPart(
+                number: try row.int(0),
+                etag: try row.text(1),
+                checksum: try row.optionalText(2).flatMap(PartChecksum.init(ledger:))
+            )
         }
     }
 
@@ -160,6 +171,8 @@ enum PartStore {
 
 extension PartChecksum {
     /// As `PartStore.bind` writes it.
+    fileprivate var ledgerText: String { "\(kind.rawValue):\(base64)" }
+
     fileprivate init?(ledger text: String) {
         let halves = text.split(separator: ":", maxSplits: 1)
         guard halves.count == 2, let kind = Kind(rawValue: String(halves[0])) else { return nil }

@@ -22,6 +22,10 @@ struct SeenParts: Equatable, Sendable {
         let size: Int64
         let etag: String
         let sha256: Digest256?
+        /// Of the session's kind, as the store kept it.
+        let checksum: PartChecksum?
+
+        var completed: CompletedPart { CompletedPart(number: number, etag: etag, checksum: checksum) }
     }
 
     /// Right ones, ascending.
@@ -33,7 +37,7 @@ struct SeenParts: Equatable, Sendable {
     var byteCount: Int64 { parts.reduce(0) { $0 + $1.size } }
     var isComplete: Bool { missing.isEmpty && wrong.isEmpty }
 
-    init(_ plan: PartPlan, listed: [PartsPage.Part], ledger: [LedgerPart]) {
+    init(_ plan: PartPlan, _ kind: PartChecksum.Kind?, listed: [PartsPage.Part], ledger: [LedgerPart]) {
         let listed = Dictionary(listed.map { ($0.number, $0) }) { _, last in last }
         let ledger = Dictionary(ledger.map { ($0.number, $0) }) { _, last in last }
         for number in 1...plan.partCount {
@@ -46,7 +50,15 @@ struct SeenParts: Equatable, Sendable {
                 wrong.append(number)
                 continue
             }
-            parts.append(Part(number: number, size: part.size, etag: part.etag, sha256: known?.sha256))
+            parts.append(
+                Part(
+                    number: number,
+                    size: part.size,
+                    etag: part.etag,
+                    sha256: known?.sha256,
+                    checksum: part.checksums.first { $0.kind == kind }
+                )
+            )
         }
     }
 }
@@ -69,7 +81,7 @@ extension UploadSessions {
         let ledger: [LedgerPart]
         do { ledger = try await PartStore.ledger(of: upload.id, on: pool) } catch { throw .database(error) }
         let listed = try await listedParts(of: session)
-        let seen = SeenParts(session.plan, listed: listed, ledger: ledger)
+        let seen = SeenParts(session.plan, session.checksum, listed: listed, ledger: ledger)
         do {
             try await UploadStore.noteSeenParts(
                 seen.parts.count,

@@ -75,3 +75,30 @@ struct SessionLimits: Sendable {
     /// How long a presigned URL can be used.
     var urlLifetime: Duration
 }
+
+extension UploadSessions {
+    init(
+        _ surroundings: Surroundings,
+        _ sagas: Sagas,
+        _ heartbeat: SagaHeartbeat,
+        _ completion: SagaRunner<CompleteContext>
+    ) {
+        let limits = surroundings.limits
+        self.init(
+            pool: surroundings.pool,
+            store: surroundings.store,
+            budget: surroundings.budget,
+            heartbeat: heartbeat,
+            completion: completion,
+            reaping: sagas.reaps,
+            faults: surroundings.faults,
+            time: surroundings.time,
+            random: surroundings.random,
+            limits: SessionLimits(
+                byteLimit: limits.byteLimit,
+                expiry: limits.sessionExpiry,
+                urlLifetime: limits.urlLifetime
+            )
+        )
+    }
+}
