@@ -31,6 +31,7 @@ struct UploadConfig: Sendable {
         var store = reader.objectStore()
         store.timeouts.progress = stall
         store.timeouts.answer = stall * 2
+        store.presigning = reader.presigning()
         self.store = store
         kafka = reader.kafka()
         limits = UploadLimits(&reader)
