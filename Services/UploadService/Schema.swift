@@ -24,5 +24,10 @@ enum Schema {
         Migration(number: 8, name: "saga_trace", sql: SagaSchema.version2),
         Migration(number: 9, name: "deployment", sql: BucketIdentity.schema),
         Migration(number: 10, name: "deployment_mark", sql: BucketIdentity.schemaOfMark),
+        Migration(
+            number: 11,
+            name: "idempotency_keys",
+            sql: String(decoding: PackageResources.m0013_idempotency_keys_sql, as: UTF8.self)
+        ),
     ]
 }

@@ -30,6 +30,7 @@ struct Wiring: Sendable {
     let doorbell: Doorbell
     let receive: ReceiveFile
     let actions: FileActions
+    let keys: IdempotencyKeys
     let sagas: Sagas
     let worker: SagaWorker
     let expiry: UploadExpiry
@@ -57,6 +58,7 @@ struct Wiring: Sendable {
             streamLimit: surroundings.store.profile.partSizeLimit
         )
         actions = FileActions(pool: pool, doorbell: doorbell, faults: faults, retention: limits.retention)
+        keys = IdempotencyKeys(pool: pool, lease: limits.sagaLease, faults: faults)
         worker = SagaWorker(
             [
                 SagaKind(uploadRunner) { UploadContext(takenOver: try StoredUpload.decode($0.context)) },
@@ -87,6 +89,7 @@ struct Wiring: Sendable {
         let files = FileRoutes(
             receive: receive,
             actions: actions,
+            keys: keys,
             pool: surroundings.pool,
             store: surroundings.store,
             budget: surroundings.budget,

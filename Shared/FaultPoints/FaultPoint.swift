@@ -8,6 +8,11 @@ public enum FaultPoint: String, CaseIterable, Sendable {
     case beforeUploadCommitted, afterUploadCommitted
     case beforeUploadDiscarded, afterUploadDiscarded
 
+    // UploadService: a request with an Idempotency-Key
+    case beforeKeyClaimed, afterKeyClaimed
+    case beforeKeyAnswered, afterKeyAnswered
+    case beforeKeyReleased, afterKeyReleased
+
     // UploadService: a file goes
     case beforeDeleteMarked, afterDeleteMarked
     case beforePurgePivot, afterPurgePivot
