@@ -34,5 +34,10 @@ enum Schema {
             name: "upload_sessions",
             sql: String(decoding: PackageResources.m0003_upload_sessions_sql, as: UTF8.self)
         ),
+        Migration(
+            number: 13,
+            name: "idempotency_keys",
+            sql: String(decoding: PackageResources.m0004_idempotency_keys_sql, as: UTF8.self)
+        ),
     ]
 }

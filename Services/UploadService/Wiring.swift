@@ -31,6 +31,7 @@ struct Wiring: Sendable {
     let receive: ReceiveFile
     let sessions: UploadSessions
     let actions: FileActions
+    let keys: IdempotencyKeys
     let sagas: Sagas
     let worker: SagaWorker
     let expiry: UploadExpiry
@@ -61,6 +62,7 @@ struct Wiring: Sendable {
         )
         sessions = UploadSessions(surroundings, sagas, heartbeat, completeRunner)
         actions = FileActions(pool: pool, doorbell: doorbell, faults: faults, retention: limits.retention)
+        keys = IdempotencyKeys(pool: pool, lease: limits.sagaLease, faults: faults)
         worker = SagaWorker(
             [
                 SagaKind(uploadRunner) { UploadContext(takenOver: try StoredUpload.decode($0.context)) },
@@ -94,6 +96,7 @@ struct Wiring: Sendable {
         let files = FileRoutes(
             receive: receive,
             actions: actions,
+            keys: keys,
             pool: surroundings.pool,
             store: surroundings.store,
             budget: surroundings.budget,

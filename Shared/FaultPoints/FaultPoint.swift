@@ -16,6 +16,11 @@ public enum FaultPoint: String, CaseIterable, Sendable {
     case beforePartsAssembled, afterPartsAssembled
     case beforeSessionCleared, afterSessionCleared
 
+    // UploadService: a request with an Idempotency-Key
+    case beforeKeyClaimed, afterKeyClaimed
+    case beforeKeyAnswered, afterKeyAnswered
+    case beforeKeyReleased, afterKeyReleased
+
     // UploadService: a file goes
     case beforeDeleteMarked, afterDeleteMarked
     case beforePurgePivot, afterPurgePivot

@@ -39,6 +39,7 @@ struct IndexReplies: EventHandler {
             if let file = try await FileStore.finishPurge(event.fileID, in: tx) {
                 try await Outbox.append(file.stateEvent, in: tx)
                 try await SagaStore.remove(kind: DeleteSaga.kind, subject: file.id, in: tx)
+                try await IdempotencyStore.letGo(of: file.id, in: tx)
             }
             try faults.reach(.afterPurgeConfirmed)
         case .uploadBytesRemoved(let removed):

@@ -18,20 +18,20 @@ struct UploadPivot: Sendable {
     ///
     /// - Returns: the stored file. It may have been stored by an earlier attempt whose answer was lost.
     func commit(
-        _ upload: Upload,
+        _ arriving: ArrivingUpload,
         _ object: TransferredObject,
         _ handle: StepHandle
     ) async throws(UploadFailure) -> File {
         let attempts = Task { () -> Result<File, UploadFailure> in
             do throws(UploadFailure) {
-                return .success(try await commitPatiently(upload, object, handle))
+                return .success(try await commitPatiently(arriving, object, handle))
             } catch { return .failure(error) }
         }
         return try await attempts.value.get()
     }
 
     private func commitPatiently(
-        _ upload: Upload,
+        _ arriving: ArrivingUpload,
         _ object: TransferredObject,
         _ handle: StepHandle
     ) async throws(UploadFailure) -> File {
@@ -42,14 +42,15 @@ struct UploadPivot: Sendable {
         while true {
             let failure: UploadFailure
             do {
-                return try await attempt(upload, object, handle)
+                return try await attempt(arriving, object, handle)
             } catch {
                 if case .commitOutcomeUnknown = error { isOutcomeUnknown = true }
                 failure = UploadFailure(error)
             }
             let pause = backoff.pause(after: attemptCount, random)
             guard failure.mayPass, time.uptime + pause < deadline else {
-                throw isOutcomeUnknown && !failure.isVerdict ? .outcomeUnknown(file: upload.fileID) : failure
+                throw isOutcomeUnknown && !failure.isVerdict
+                    ? .outcomeUnknown(file: arriving.upload.fileID) : failure
             }
             attemptCount += 1
             try? await time.sleep(for: pause)
@@ -57,11 +58,12 @@ struct UploadPivot: Sendable {
     }
 
     private func attempt(
-        _ upload: Upload,
+        _ arriving: ArrivingUpload,
         _ object: TransferredObject,
         _ handle: StepHandle
     ) async throws(TransactionError<any Error>) -> File {
-        try await pool.withTransaction { (tx: borrowing Transaction) async throws -> File in
+        let upload = arriving.upload
+        return try await pool.withTransaction { (tx: borrowing Transaction) async throws -> File in
             let doorbell = self.doorbell
             tx.afterCommit { doorbell.ring() }
             guard let completed = try await UploadStore.complete(upload.id, in: tx) else {
@@ -78,6 +80,7 @@ struct UploadPivot: Sendable {
             else { throw UploadFailure.nameTaken(name: completed.name, existing: nil) }
             try await Outbox.append(file.stateEvent, in: tx)
             _ = try await handle.record(in: tx)
+            try await arriving.keyed?.store(file, in: tx)
             return file
         }
     }

@@ -56,12 +56,6 @@ public struct PartPlan: Equatable, Sendable {
         return plan
     }
 
-    /// A plan that was made before, by whatever limits held then. Nil for what no plan can be.
-    public init?(stored size: Int64, partSize: Int64) {
-        guard size >= 0, partSize > 0 else { return nil }
-        self.init(size: size, partSize: partSize)
-    }
-
     private init(size: Int64, partSize: Int64) {
         self.size = size
         self.partSize = partSize

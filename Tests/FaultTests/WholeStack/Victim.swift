@@ -20,6 +20,8 @@ extension FaultPoint {
         switch self {
         case .beforeUploadReserved, .afterUploadReserved, .beforeObjectPut, .afterObjectPut,
             .beforeUploadCommitted, .afterUploadCommitted, .beforeUploadDiscarded, .afterUploadDiscarded,
+            .beforeKeyClaimed, .afterKeyClaimed, .beforeKeyAnswered, .afterKeyAnswered,
+            .beforeKeyReleased, .afterKeyReleased,
             .beforeDeleteMarked, .afterDeleteMarked, .beforePurgePivot, .afterPurgePivot,
             .beforePurgeConfirmed, .afterPurgeConfirmed,
             .beforeSessionOpened, .afterSessionOpened, .beforeMultipartOpened, .afterMultipartOpened,
