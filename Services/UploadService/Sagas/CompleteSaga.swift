@@ -94,7 +94,7 @@ struct CompleteSaga: Sendable {
         guard let (upload, object) = context.assembled else { throw .transient("not assembled") }
         try faults.step(.beforeUploadCommitted)
         do {
-            _ = try await pivot.commit(upload, object, handle)
+            _ = try await pivot.commit(upload, object, nil, handle)
         } catch {
             context.record(error)
             throw error.atPivot

@@ -85,7 +85,7 @@ struct UploadSaga: Sendable {
         }
         try faults.step(.beforeUploadCommitted)
         do {
-            context.record(try await pivot.commit(arriving, object, handle))
+            context.record(try await pivot.commit(arriving.upload, object, arriving.keyed, handle))
         } catch {
             context.record(error)
             throw error.atPivot
