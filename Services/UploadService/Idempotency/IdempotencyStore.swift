@@ -156,7 +156,7 @@ enum IdempotencyStore {
                 location: try row.optionalText(3),
                 body: try row.text(4),
                 madeFile: try row.optionalUUID(5),
-                isReplay: true
+                isRepeat: true
             )
         }
         return KeyRow(isSameRequest: try row.bool(0), answer: answer, secondsLocked: try row.int64(6))
