@@ -26,8 +26,18 @@ enum Schema {
         Migration(number: 10, name: "deployment_mark", sql: BucketIdentity.schemaOfMark),
         Migration(
             number: 11,
+            name: "file_digests",
+            sql: String(decoding: PackageResources.m0002_file_digests_sql, as: UTF8.self)
+        ),
+        Migration(
+            number: 12,
+            name: "upload_sessions",
+            sql: String(decoding: PackageResources.m0003_upload_sessions_sql, as: UTF8.self)
+        ),
+        Migration(
+            number: 13,
             name: "idempotency_keys",
-            sql: String(decoding: PackageResources.m0013_idempotency_keys_sql, as: UTF8.self)
+            sql: String(decoding: PackageResources.m0004_idempotency_keys_sql, as: UTF8.self)
         ),
     ]
 }

@@ -67,16 +67,16 @@ extension FileEvent {
         try Check.text("name", file.name, byteLimit: EventLimits.nameBytes)
         try Check.text("content_type", file.contentType, byteLimit: EventLimits.contentTypeBytes)
         try Check.range("size", file.size, 0...Int64.max)
-        try Check.digest("sha256", file.sha256)
+        try Check.optionalDigest("sha256", file.sha256)
         try Check.objectKey(file.objectKey, tenant: tenant)
         try Check.text("etag", file.etag, byteLimit: EventLimits.etagBytes, mayBeEmpty: true)
     }
 
     private func check(_ file: RejectedFile) throws(EventRefusal) {
         try Check.range("expected_size", file.expectedSize, 0...Int64.max)
-        try Check.digest("expected_sha256", file.expectedSHA256)
+        try Check.optionalDigest("expected_sha256", file.expectedSHA256)
         if let size = file.actualSize { try Check.range("actual_size", size, 0...Int64.max) }
-        if let digest = file.actualSHA256 { try Check.digest("actual_sha256", digest) }
+        try Check.optionalDigest("actual_sha256", file.actualSHA256)
     }
 }
 
@@ -109,6 +109,10 @@ private enum Check {
         guard value.utf8.allSatisfy({ (0x61...0x7A).contains($0) || $0 == 0x5F }) else {
             throw .invalidField(field, problem: "may hold only a-z and _")
         }
+    }
+
+    static func optionalDigest(_ field: String, _ value: String?) throws(EventRefusal) {
+        if let value { try digest(field, value) }
     }
 
     static func digest(_ field: String, _ value: String) throws(EventRefusal) {

@@ -10,8 +10,8 @@ public struct StoredFile: Equatable, Sendable, Codable {
     public let contentType: String
     /// Bytes.
     public let size: Int64
-    /// 64 lower-case hexadecimal digits.
-    public let sha256: String
+    /// 64 lower-case hexadecimal digits, when somebody said so when the file was stored; nil leaves it to its reader.
+    public let sha256: String?
     public let objectKey: String
     public let etag: String
 
@@ -20,7 +20,7 @@ public struct StoredFile: Equatable, Sendable, Codable {
         name: String,
         contentType: String,
         size: Int64,
-        sha256: String,
+        sha256: String?,
         objectKey: String,
         etag: String
     ) {

@@ -1,6 +1,6 @@
 public import struct FoundationEssentials.UUID
 
-/// `file.indexed`: the bytes were read back, had the right digest, and can be found by search.
+/// `file.indexed`: the bytes were read back, had the stated digest if there is one, and can be found by search.
 public struct IndexedFile: Equatable, Sendable, Codable {
     /// As computed by the indexer from the object's bytes.
     public let sha256: String
@@ -34,7 +34,8 @@ public struct RejectedFile: Equatable, Sendable, Codable {
     public let expectedSize: Int64
     /// Absent when there is no object.
     public let actualSize: Int64?
-    public let expectedSHA256: String
+    /// Absent when the file was stored without one.
+    public let expectedSHA256: String?
     /// Absent when there is no object, or when its size was reason enough not to read it.
     public let actualSHA256: String?
 
@@ -42,7 +43,7 @@ public struct RejectedFile: Equatable, Sendable, Codable {
         reason: Reason,
         expectedSize: Int64,
         actualSize: Int64?,
-        expectedSHA256: String,
+        expectedSHA256: String?,
         actualSHA256: String?
     ) {
         self.reason = reason

@@ -33,7 +33,8 @@ enum DocumentStore {
            SET index_state = 'INDEXED',
                search = setweight(to_tsvector('simple', normalize($3, NFC)), 'A')
                         || setweight(to_tsvector('simple', normalize($4, NFC)), 'B'),
-               excerpt = $5
+               excerpt = $5,
+               sha256 = $6
          WHERE file_id = $1 AND version = $2 AND state = 'LIVE'
         """
     private static let reject: Statement = """
@@ -67,10 +68,20 @@ enum DocumentStore {
         version: Int64,
         name: String,
         text: ExtractedText,
+        sha256: String,
         in tx: borrowing Transaction
     ) async throws(DatabaseError) -> Bool {
         let nameWords = SearchableWords.text(of: name)
-        return try await tx.execute(index, fileID, version, nameWords, text.words, text.excerpt) == 1
+        let change = try await tx.execute(
+            index,
+            fileID,
+            version,
+            nameWords,
+            text.words,
+            text.excerpt,
+            sha256
+        )
+        return change == 1
     }
 
     /// - Returns: false when the document has moved on; nothing was written.

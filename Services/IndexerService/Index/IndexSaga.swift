@@ -81,6 +81,7 @@ struct IndexSaga: Sendable {
                 version: order.version,
                 name: order.file.name,
                 text: text,
+                sha256: sha256,
                 in: tx
             )
             let indexed = IndexedFile(sha256: sha256, indexedBytes: byteCount, textKind: text.kind.rawValue)

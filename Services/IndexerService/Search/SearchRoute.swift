@@ -59,10 +59,11 @@ struct SearchRoute: Sendable {
 
 extension SearchHit {
     fileprivate func append(to json: inout [UInt8]) {
-        let texts = [
-            ("file_id", fileID.text), ("name", name), ("content_type", contentType), ("sha256", sha256),
+        var texts = [
+            ("file_id", fileID.text), ("name", name), ("content_type", contentType),
             ("excerpt", excerpt ?? ""),
         ]
+        if let sha256 { texts.append(("sha256", sha256)) }
         json += "{\"version\":\(version),\"size\":\(size),\"rank\":\(rank)".utf8
         for (name, value) in texts {
             json.append(UInt8(ascii: ","))

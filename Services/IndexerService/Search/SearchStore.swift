@@ -55,7 +55,8 @@ struct SearchHit: Equatable, Sendable {
     let name: String
     let contentType: String
     let size: Int64
-    let sha256: String
+    /// Nil until the bytes have been read, unless it was stated.
+    let sha256: String?
     let version: Int64
     let excerpt: String?
     /// As PostgreSQL writes it: exact, and a JSON number.
@@ -66,7 +67,7 @@ struct SearchHit: Equatable, Sendable {
         name = try row.text(1)
         contentType = try row.text(2)
         size = try row.int64(3)
-        sha256 = try row.text(4)
+        sha256 = try row.optionalText(4)
         version = try row.int64(5)
         excerpt = try row.optionalText(6)
         rank = try row.text(7)

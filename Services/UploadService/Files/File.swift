@@ -14,7 +14,10 @@ struct File: Sendable {
     let contentType: String
     /// Bytes.
     let size: Int64
-    let sha256: Digest256
+    /// As stated when the file was stored, which is for ever; nil when nobody had read the bytes.
+    let sha256: Digest256?
+    /// As the indexer computed it from the stored bytes; nil until then.
+    let verifiedSHA256: Digest256?
     let objectKey: ObjectKey
     let etag: String
     let state: FileState
@@ -36,6 +39,9 @@ enum IndexState: String, CaseIterable, Sendable {
 }
 
 extension File {
+    /// What is known of the bytes by now.
+    var knownSHA256: Digest256? { sha256 ?? verifiedSHA256 }
+
     /// The event that tells of this row's version: a function of the row alone, so that every copy of it has the same
     /// bytes, however often and wherever it is made.
     var stateEvent: FileEvent {
@@ -66,7 +72,7 @@ extension File {
             name: name,
             contentType: contentType,
             size: size,
-            sha256: sha256.hex,
+            sha256: sha256?.hex,
             objectKey: objectKey.text,
             etag: etag
         )

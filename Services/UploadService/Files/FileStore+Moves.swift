@@ -1,4 +1,5 @@
 import Determinism
+import Digests
 import EventContracts
 import PostgresClient
 
@@ -12,7 +13,7 @@ extension FileStore {
                updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
          WHERE id = $1 AND version = $2 AND state = 'AVAILABLE'
         RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
-                  version, index_state, quarantine_reason, delete_after, created_at, updated_at
+                  version, index_state, quarantine_reason, delete_after, created_at, updated_at, verified_sha256
         """
     private static let finishPurge: Statement = """
         UPDATE files
@@ -20,7 +21,7 @@ extension FileStore {
                updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
          WHERE id = $1 AND state = 'PURGING'
         RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
-                  version, index_state, quarantine_reason, delete_after, created_at, updated_at
+                  version, index_state, quarantine_reason, delete_after, created_at, updated_at, verified_sha256
         """
     private static let delete: Statement = """
         UPDATE files
@@ -29,7 +30,7 @@ extension FileStore {
                updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
          WHERE id = $1 AND state = $2
         RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
-                  version, index_state, quarantine_reason, delete_after, created_at, updated_at
+                  version, index_state, quarantine_reason, delete_after, created_at, updated_at, verified_sha256
         """
     private static let startPurge: Statement = """
         UPDATE files
@@ -37,10 +38,16 @@ extension FileStore {
                updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
          WHERE id = $1 AND state = 'DELETED' AND delete_after <= clock_timestamp() AND NOT legal_hold
         RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
-                  version, index_state, quarantine_reason, delete_after, created_at, updated_at
+                  version, index_state, quarantine_reason, delete_after, created_at, updated_at, verified_sha256
         """
-    private static let setIndexState: Statement = """
-        UPDATE files SET index_state = $3 WHERE id = $1 AND version = $2 AND index_state <> $3
+    private static let markIndexed: Statement = """
+        UPDATE files SET index_state = 'INDEXED', verified_sha256 = coalesce(verified_sha256, $3)
+         WHERE id = $1 AND version = $2 AND index_state <> 'INDEXED'
+           AND coalesce(sha256, verified_sha256, $3) = $3
+        """
+    private static let isContradicted: Statement = """
+        SELECT 1 FROM files
+         WHERE id = $1 AND version = $2 AND state = 'AVAILABLE' AND coalesce(sha256, verified_sha256) <> $3
         """
     private static let restore: Statement = """
         UPDATE files AS f
@@ -52,7 +59,7 @@ extension FileStore {
                 WHERE other.tenant = f.tenant AND other.owner = f.owner AND other.name = f.name
                   AND other.state IN ('AVAILABLE', 'QUARANTINED'))
         RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
-                  version, index_state, quarantine_reason, delete_after, created_at, updated_at
+                  version, index_state, quarantine_reason, delete_after, created_at, updated_at, verified_sha256
         """
     private static let isRetentionOver: Statement =
         "SELECT 1 FROM files WHERE id = $1 AND delete_after <= clock_timestamp() AND NOT legal_hold"
@@ -62,7 +69,7 @@ extension FileStore {
                updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
          WHERE id = $1 AND state = 'DELETED' AND delete_after > clock_timestamp()
         RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
-                  version, index_state, quarantine_reason, delete_after, created_at, updated_at
+                  version, index_state, quarantine_reason, delete_after, created_at, updated_at, verified_sha256
         """
 
     /// Takes a file whose bytes are not what was acknowledged out of service; nil when it has moved on.
@@ -95,14 +102,18 @@ extension FileStore {
         try await tx.query(startPurge, id).first.map(file)
     }
 
-    /// What the indexer said of `version`; ignored when the file has moved on: it is looked at again after a restore.
-    static func setIndexState(
-        _ state: IndexState,
-        of id: UUID,
+    /// Takes in that the indexer read `version` and computed `digest`, which stays if it is the first that is known.
+    /// Ignored when the file has moved on: it is looked at again after a restore.
+    ///
+    /// - Returns: false when another digest was known: nothing was written, and the bytes are not what they were.
+    static func markIndexed(
+        _ id: UUID,
         version: Int64,
+        digest: Digest256,
         in tx: borrowing Transaction
-    ) async throws(DatabaseError) {
-        try await tx.execute(setIndexState, id, version, state.rawValue)
+    ) async throws(DatabaseError) -> Bool {
+        if try await tx.execute(markIndexed, id, version, digest.bytes) == 1 { return true }
+        return try await tx.query(isContradicted, id, version, digest.bytes).isEmpty
     }
 
     /// Whether the file's bytes may go at any moment, or are gone.

@@ -13,33 +13,33 @@ enum FileStore {
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'AVAILABLE', 1, $11, $11)
         ON CONFLICT (tenant, owner, name) WHERE state IN ('AVAILABLE', 'QUARANTINED') DO NOTHING
         RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
-                  version, index_state, quarantine_reason, delete_after, created_at, updated_at
+                  version, index_state, quarantine_reason, delete_after, created_at, updated_at, verified_sha256
         """
     private static let find: Statement = """
         SELECT id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
-               version, index_state, quarantine_reason, delete_after, created_at, updated_at
+               version, index_state, quarantine_reason, delete_after, created_at, updated_at, verified_sha256
           FROM files WHERE id = $1 AND tenant = $2 AND owner = $3
         """
     private static let findByName: Statement = """
         SELECT id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
-               version, index_state, quarantine_reason, delete_after, created_at, updated_at
+               version, index_state, quarantine_reason, delete_after, created_at, updated_at, verified_sha256
           FROM files
          WHERE tenant = $1 AND owner = $2 AND name = normalize($3, NFC)
            AND state IN ('AVAILABLE', 'QUARANTINED')
         """
     private static let lock: Statement = """
         SELECT id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
-               version, index_state, quarantine_reason, delete_after, created_at, updated_at
+               version, index_state, quarantine_reason, delete_after, created_at, updated_at, verified_sha256
           FROM files WHERE id = $1 FOR UPDATE
         """
     private static let lockOfOwner: Statement = """
         SELECT id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
-               version, index_state, quarantine_reason, delete_after, created_at, updated_at
+               version, index_state, quarantine_reason, delete_after, created_at, updated_at, verified_sha256
           FROM files WHERE id = $1 AND tenant = $2 AND owner = $3 FOR UPDATE
         """
     private static let list: Statement = """
         SELECT id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
-               version, index_state, quarantine_reason, delete_after, created_at, updated_at
+               version, index_state, quarantine_reason, delete_after, created_at, updated_at, verified_sha256
           FROM files
          WHERE tenant = $1 AND owner = $2 AND state = $3 AND ($4::uuid IS NULL OR id < $4)
            AND ($5::text IS NULL OR starts_with(name, normalize($5, NFC)))
@@ -47,7 +47,7 @@ enum FileStore {
         """
     private static let page: Statement = """
         SELECT id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
-               version, index_state, quarantine_reason, delete_after, created_at, updated_at
+               version, index_state, quarantine_reason, delete_after, created_at, updated_at, verified_sha256
           FROM files WHERE $1::uuid IS NULL OR id > $1 ORDER BY id LIMIT $2 FOR UPDATE
         """
 
@@ -68,7 +68,7 @@ enum FileStore {
             name,
             upload.contentType,
             object.size,
-            object.sha256.bytes,
+            object.sha256?.bytes,
             upload.objectKey.text,
             object.etag,
             instant
@@ -143,8 +143,7 @@ enum FileStore {
 
     /// Reads the columns every statement selects, in their order.
     static func file(_ row: Row) throws(DatabaseError) -> File {
-        guard let sha256 = Digest256(bytes: try row.bytes(7)),
-            let objectKey = ObjectKey(try row.text(8)),
+        guard let objectKey = ObjectKey(try row.text(8)),
             let state = FileState(rawValue: try row.text(10)),
             let indexState = IndexState(rawValue: try row.text(12))
         else { throw .unexpectedResult("a row of files has a value this program does not know") }
@@ -156,7 +155,8 @@ enum FileStore {
             name: try row.text(4),
             contentType: try row.text(5),
             size: try row.int64(6),
-            sha256: sha256,
+            sha256: try row.optionalBytes(7).flatMap(Digest256.init(bytes:)),
+            verifiedSHA256: try row.optionalBytes(17).flatMap(Digest256.init(bytes:)),
             objectKey: objectKey,
             etag: try row.text(9),
             state: state,

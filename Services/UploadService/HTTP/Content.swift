@@ -87,7 +87,7 @@ extension FileRoutes {
         fields[.contentDisposition] = ContentDisposition.attachment(fileName: file.name)
         fields[.xContentTypeOptions] = "nosniff"
         fields[.contentSecurityPolicy] = "sandbox; default-src 'none'"
-        fields[.reprDigest] = "sha-256=:\(file.sha256.base64):"
+        if let digest = file.knownSHA256 { fields[.reprDigest] = "sha-256=:\(digest.base64):" }
         return fields
     }
 

@@ -15,7 +15,8 @@ struct FileDocument: Codable, Sendable {
     let name: String
     let contentType: String
     let size: Int64
-    let sha256: String
+    /// Absent until somebody has read the bytes.
+    let sha256: String?
     let state: String
     let version: Int64
     let indexState: String
@@ -29,7 +30,7 @@ struct FileDocument: Codable, Sendable {
         name = file.name
         contentType = file.contentType
         size = file.size
-        sha256 = file.sha256.hex
+        sha256 = file.knownSHA256?.hex
         state = file.state.rawValue
         version = file.version
         indexState = file.indexState.rawValue

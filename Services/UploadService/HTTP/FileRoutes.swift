@@ -1,3 +1,4 @@
+import Determinism
 import Digests
 import HTTPServing
 import HTTPTypes
@@ -79,5 +80,6 @@ struct FileRoutes: Sendable {
 extension File {
     /// Of what is said about it. The index state changes without a new version, so it is part of the tag.
     var tag: EntityTag { EntityTag("\(version)-\(indexState.rawValue.lowercased())") }
-    var contentTag: EntityTag { EntityTag(sha256.hex) }
+    /// Of its bytes. Never another while the file lives, so a digest that became known later is no part of it.
+    var contentTag: EntityTag { EntityTag(sha256?.hex ?? id.text) }
 }

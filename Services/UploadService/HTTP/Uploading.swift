@@ -24,7 +24,7 @@ extension FileRoutes {
             return try await uploadForm(
                 form,
                 try KeySlot.read(request, of: owner, ["form"]),
-                bound: Self.announcedLength(request.headers),
+                bound: request.announcedLength,
                 of: owner,
                 context
             )
@@ -66,7 +66,7 @@ extension FileRoutes {
             name: try FileName(utf8: name),
             contentType: ContentType(declared: Self.declaredType(request.headers)),
             declaredSHA256: digest,
-            source: UploadSource(length: try Self.length(request.headers), body: request.body)
+            source: UploadSource(length: try request.bodyLength(), body: request.body)
         )
     }
 
@@ -74,17 +74,6 @@ extension FileRoutes {
     private static func declaredType(_ fields: HTTPFields) -> String? {
         let given = fields[.contentType]
         return given?.lowercased() == "application/x-www-form-urlencoded" ? nil : given
-    }
-
-    /// Nil when it will only be known at the end.
-    private static func length(_ fields: HTTPFields) throws(RequestRefusal) -> Int64? {
-        if !fields[values: .transferEncoding].isEmpty { return nil }
-        guard let length = announcedLength(fields) else { throw .lengthMissing }
-        return length
-    }
-
-    private static func announcedLength(_ fields: HTTPFields) -> Int64? {
-        fields[.contentLength].flatMap { Int64($0) }.flatMap { $0 >= 0 ? $0 : nil }
     }
 
     @Sendable private static func answer(to stored: File) throws -> StoredAnswer {

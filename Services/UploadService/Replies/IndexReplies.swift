@@ -1,4 +1,5 @@
 import Correlation
+import Digests
 import EventBinding
 import EventContracts
 import FaultPoints
@@ -29,8 +30,8 @@ struct IndexReplies: EventHandler {
 
     private func apply(_ event: FileEvent, in tx: borrowing Transaction) async throws {
         switch event.detail {
-        case .indexed:
-            try await FileStore.setIndexState(.indexed, of: event.fileID, version: event.version, in: tx)
+        case .indexed(let file):
+            try await take(file, of: event, in: tx)
         case .rejected(let rejection):
             try await quarantine(event, rejection.reason.rawValue, in: tx)
         case .bytesRemoved:
@@ -43,12 +44,25 @@ struct IndexReplies: EventHandler {
             try faults.reach(.afterPurgeConfirmed)
         case .uploadBytesRemoved(let removed):
             if try await UploadStore.reap(removed.uploadID, file: event.fileID, in: tx) {
+                try await PartStore.remove(removed.uploadID, in: tx)
                 try await SagaStore.remove(kind: ReapSaga.kind, subject: removed.uploadID, in: tx)
             }
         case .removalStalled:
             break  // the indexer goes on trying and raises the alarm itself
         case .stored, .restored, .deleted, .purging, .purged, .quarantined, .uploadDiscarded:
             break  // our own
+        }
+    }
+
+    private func take(
+        _ file: IndexedFile,
+        of event: FileEvent,
+        in tx: borrowing Transaction
+    ) async throws {
+        guard let digest = Digest256(hex: file.sha256) else { return }  // decoding let nothing else through
+        let (id, version) = (event.fileID, event.version)
+        if try await !FileStore.markIndexed(id, version: version, digest: digest, in: tx) {
+            try await quarantine(event, RejectedFile.Reason.digestMismatch.rawValue, in: tx)
         }
     }
 

@@ -33,7 +33,12 @@ struct ArrivingUpload: Sendable {
         self.keyed = keyed
         self.signOfLife = signOfLife
         length = source.length
-        body = TalliedBody(source.body, limit: byteLimit, signOfLife: signOfLife)
+        body = TalliedBody(
+            source.body,
+            limit: byteLimit,
+            expecting: ExpectedBody(size: upload.declaredSize, sha256: upload.declaredSHA256),
+            signOfLife: signOfLife
+        )
     }
 }
 

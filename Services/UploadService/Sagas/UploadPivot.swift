@@ -16,23 +16,26 @@ struct UploadPivot: Sendable {
 
     /// Also for a caller that is cancelled: from the first commit that was sent on, only the database knows what is true.
     ///
+    /// - Parameter keyed: stores the answer in the same transaction.
     /// - Returns: the stored file. It may have been stored by an earlier attempt whose answer was lost.
     func commit(
-        _ arriving: ArrivingUpload,
+        _ upload: Upload,
         _ object: TransferredObject,
+        _ keyed: KeyedAnswer<File>?,
         _ handle: StepHandle
     ) async throws(UploadFailure) -> File {
         let attempts = Task { () -> Result<File, UploadFailure> in
             do throws(UploadFailure) {
-                return .success(try await commitPatiently(arriving, object, handle))
+                return .success(try await commitPatiently(upload, object, keyed, handle))
             } catch { return .failure(error) }
         }
         return try await attempts.value.get()
     }
 
     private func commitPatiently(
-        _ arriving: ArrivingUpload,
+        _ upload: Upload,
         _ object: TransferredObject,
+        _ keyed: KeyedAnswer<File>?,
         _ handle: StepHandle
     ) async throws(UploadFailure) -> File {
         let deadline = time.uptime + patience
@@ -42,7 +45,7 @@ struct UploadPivot: Sendable {
         while true {
             let failure: UploadFailure
             do {
-                return try await attempt(arriving, object, handle)
+                return try await attempt(upload, object, keyed, handle)
             } catch {
                 if case .commitOutcomeUnknown = error { isOutcomeUnknown = true }
                 failure = UploadFailure(error)
@@ -50,7 +53,7 @@ struct UploadPivot: Sendable {
             let pause = backoff.pause(after: attemptCount, random)
             guard failure.mayPass, time.uptime + pause < deadline else {
                 throw isOutcomeUnknown && !failure.isVerdict
-                    ? .outcomeUnknown(file: arriving.upload.fileID) : failure
+                    ? .outcomeUnknown(file: upload.fileID) : failure
             }
             attemptCount += 1
             try? await time.sleep(for: pause)
@@ -58,12 +61,12 @@ struct UploadPivot: Sendable {
     }
 
     private func attempt(
-        _ arriving: ArrivingUpload,
+        _ upload: Upload,
         _ object: TransferredObject,
+        _ keyed: KeyedAnswer<File>?,
         _ handle: StepHandle
     ) async throws(TransactionError<any Error>) -> File {
-        let upload = arriving.upload
-        return try await pool.withTransaction { (tx: borrowing Transaction) async throws -> File in
+        try await pool.withTransaction { (tx: borrowing Transaction) async throws -> File in
             let doorbell = self.doorbell
             tx.afterCommit { doorbell.ring() }
             guard let completed = try await UploadStore.complete(upload.id, in: tx) else {
@@ -80,7 +83,7 @@ struct UploadPivot: Sendable {
             else { throw UploadFailure.nameTaken(name: completed.name, existing: nil) }
             try await Outbox.append(file.stateEvent, in: tx)
             _ = try await handle.record(in: tx)
-            try await arriving.keyed?.store(file, in: tx)
+            try await keyed?.store(file, in: tx)
             return file
         }
     }

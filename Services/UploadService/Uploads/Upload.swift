@@ -19,9 +19,11 @@ struct Upload: Sendable {
     let objectKey: ObjectKey
 }
 
-/// What went into the store, as this service counted and hashed it on the way.
+/// What went into the store.
 struct TransferredObject: Equatable, Sendable {
+    /// Bytes.
     let size: Int64
-    let sha256: Digest256
+    /// Of bytes this service hashed on their way, or that the client declared; nil when nobody said.
+    let sha256: Digest256?
     let etag: String
 }

@@ -23,7 +23,10 @@ extension FaultPoint {
             .beforeKeyClaimed, .afterKeyClaimed, .beforeKeyAnswered, .afterKeyAnswered,
             .beforeKeyReleased, .afterKeyReleased,
             .beforeDeleteMarked, .afterDeleteMarked, .beforePurgePivot, .afterPurgePivot,
-            .beforePurgeConfirmed, .afterPurgeConfirmed:
+            .beforePurgeConfirmed, .afterPurgeConfirmed,
+            .beforeSessionOpened, .afterSessionOpened, .beforeMultipartOpened, .afterMultipartOpened,
+            .beforePartSent, .afterPartSent, .beforeCompletionClaimed, .afterCompletionClaimed,
+            .beforePartsAssembled, .afterPartsAssembled, .beforeSessionCleared, .afterSessionCleared:
             [.uploadService]
         case .beforeTickPersisted, .afterTickPersisted, .beforePageProduced, .afterPageProduced,
             .beforePageAcked, .afterPageAcked, .beforeRelayAdvanced, .afterRelayAdvanced,

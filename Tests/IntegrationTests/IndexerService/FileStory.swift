@@ -14,6 +14,8 @@ struct FileStory: Sendable {
     let content: String
     let contentType: String
     let objectKey: String
+    /// Whether its events state the digest.
+    let isDigested: Bool
 
     /// - Parameter number: tells this file from others of the test; the same number is the same file again.
     init(
@@ -22,7 +24,8 @@ struct FileStory: Sendable {
         content: String = "",
         contentType: String = "text/plain",
         tenant: String = "acme",
-        owner: String = "ada"
+        owner: String = "ada",
+        isDigested: Bool = true
     ) {
         let digits = String(number, radix: 16)
         let tail = String(repeating: "0", count: 12 - digits.count) + digits
@@ -34,6 +37,7 @@ struct FileStory: Sendable {
         self.contentType = contentType
         self.tenant = tenant
         self.owner = owner
+        self.isDigested = isDigested
     }
 
     func stored(
@@ -110,7 +114,7 @@ struct FileStory: Sendable {
             name: name,
             contentType: contentType,
             size: size ?? Int64(content.utf8.count),
-            sha256: sha256 ?? Digest256.of(Array(content.utf8)).hex,
+            sha256: isDigested ? sha256 ?? Digest256.of(content).hex : nil,
             objectKey: objectKey,
             etag: ""
         )

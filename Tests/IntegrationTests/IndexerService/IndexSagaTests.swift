@@ -1,3 +1,4 @@
+import Digests
 import EventContracts
 import Foundation
 import IdempotentInbox
@@ -49,15 +50,50 @@ struct IndexSagaTests {
         }
     }
 
+    @Test func aFileWithoutDigestGetsTheOneOfItsBytes() async throws {
+        try await IndexerWorld.with { world in
+            let story = FileStory(1, content: "sent in parts", isDigested: false)
+            let digest = Digest256.of(story.content).hex
+            try await world.put(story.objectKey, story.content)
+            try await world.apply(story.stored())
+            #expect(try await search("file", on: world.pool).map(\.sha256) == [nil])
+            try await world.settle()
+            #expect(try await search("parts", on: world.pool).map(\.sha256) == [digest])
+            guard case .indexed(let file)? = try await world.answers().first?.detail else {
+                Issue.record("not indexed")
+                return
+            }
+            #expect(file.sha256 == digest)
+
+            // What was computed once is still shown while a restored file is being read again.
+            try await world.apply(story.deleted(2), story.restored(3))
+            #expect(try await search("file", on: world.pool).map(\.sha256) == [digest])
+            try await world.settle()
+            #expect(try await world.answers().map(\.version) == [1, 3])
+        }
+    }
+
+    @Test func aFileWithoutDigestIsStillHeldToItsSize() async throws {
+        try await rejection(put: "short", claimed: "much longer", isDigested: false) { file in
+            #expect(file.reason == .sizeMismatch && file.expectedSize == 11 && file.actualSize == 5)
+            #expect(file.expectedSHA256 == nil)
+        }
+    }
+
     @Test func aMissingObjectIsRejected() async throws {
         try await rejection(put: nil, claimed: "anything") { file in
             #expect(file.reason == .objectMissing && file.actualSize == nil && file.actualSHA256 == nil)
         }
     }
 
-    private func rejection(put: String?, claimed: String, _ check: (RejectedFile) -> Void) async throws {
+    private func rejection(
+        put: String?,
+        claimed: String,
+        isDigested: Bool = true,
+        _ check: (RejectedFile) -> Void
+    ) async throws {
         try await IndexerWorld.with { world in
-            let story = FileStory(1, name: "claimed.txt", content: claimed)
+            let story = FileStory(1, name: "claimed.txt", content: claimed, isDigested: isDigested)
             if let put { try await world.put(story.objectKey, put) }
             try await world.apply(story.stored())
             try await world.settle()
@@ -154,73 +190,6 @@ struct IndexSagaTests {
             #expect(try await world.sagaCount() == 1)
             try await world.settle()
             #expect(try await world.answers().map(\.version) == [3])
-        }
-    }
-}
-
-/// Each with its bytes, its media type, and a word that must find it.
-private let kinds: [(name: String, contentType: String, content: String, word: String, kind: String)] = [
-    ("a.txt", "text/plain", "plain needle", "needle", "plain"),
-    ("a.md", "text/markdown", "# Titel\n\n**needle**", "needle", "markdown"),
-    ("a.json", "application/json", #"{"k": "K\u00e4se"}"#, "käse", "json"),
-    ("a.csv", "text/csv", "one;needle\n2;3", "needle", "csv"),
-    ("a.html", "text/html", "<p>Gr&uuml;n<b>k</b>ohl<script>hidden</script>", "grünkohl", "html"),
-    ("a.xml", "application/xml", "<a><b>needle</b></a>", "needle", "xml"),
-    ("a.swift", "application/octet-stream", "object.needle()", "needle", "source"),
-    ("needle.png", "image/png", "not looked at", "needle", "binary"),
-]
-
-@Suite("Text of every kind is found", .timeLimit(.minutes(2)))
-struct TextKindTests {
-    @Test func byAWordOfIts() async throws {
-        try await IndexerWorld.with { world in
-            for (number, sample) in kinds.enumerated() {
-                let story = FileStory(
-                    number,
-                    name: sample.name,
-                    content: sample.content,
-                    contentType: sample.contentType
-                )
-                try await world.put(story.objectKey, story.content)
-                try await world.apply(story.stored())
-            }
-            try await world.settle()
-            for (number, sample) in kinds.enumerated() {
-                let hits = try await search(sample.word, on: world.pool)
-                #expect(hits.map(\.fileID).contains(FileStory(number).fileID), "\(sample.name)")
-            }
-            #expect(try await search("hidden", on: world.pool).isEmpty)
-            let answered = try await world.answers().map { event -> String in
-                if case .indexed(let file) = event.detail { return file.textKind }
-                return "\(event.type)"
-            }
-            #expect(answered.sorted() == kinds.map(\.kind).sorted())
-        }
-    }
-
-    /// What Windows writes and what it cut at a limit: bytes that are no UTF-8 at all.
-    @Test func latin1AndNFDMeetTheirNFCTwin() async throws {
-        try await IndexerWorld.with { world in
-            let decomposed = "Ka\u{308}se"
-            let story = FileStory(1, name: "x.txt", content: decomposed)
-            try await world.put(story.objectKey, story.content)
-            try await world.apply(story.stored())
-            try await world.settle()
-            #expect(try await search("käse", on: world.pool).count == 1)
-            #expect(try await search("ka\u{308}se", on: world.pool).count == 1)
-        }
-    }
-
-    /// Far more than one tsvector can hold.
-    @Test func aHugeFileOfDifferentWordsIsIndexedAsFarAsItGoes() async throws {
-        try await IndexerWorld.with { world in
-            let content = (0..<300_000).map { "wort\($0)" }.joined(separator: " ")
-            let story = FileStory(1, content: content)
-            try await world.put(story.objectKey, story.content)
-            try await world.apply(story.stored())
-            try await world.settle()
-            #expect(try await world.answers().map(\.type) == [.fileIndexed])
-            #expect(try await search("wort17", on: world.pool).count == 1)
         }
     }
 }

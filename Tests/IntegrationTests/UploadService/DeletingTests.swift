@@ -163,7 +163,7 @@ struct FileHistoryTests {
             let id = try await service.upload("a").id
             try await service.reply(to: id, version: 1, .bytesRemoved(try await service.removedBytes(of: id)))
             let indexed = IndexedFile(
-                sha256: String(repeating: "0", count: 64),
+                sha256: try await service.send(.GET, "/api/v1/files/\(id)").json["sha256"].text ?? "",
                 indexedBytes: 6,
                 textKind: "plain"
             )

@@ -27,7 +27,8 @@ public struct FileRow: Equatable, Sendable {
     public var owner: String
     public var name: String
     public var size: Int64
-    public var sha256: String
+    /// As stated, else as verified; nil when neither is known yet.
+    public var sha256: String?
     public var objectKey: String
     public var state: String
     public var version: Int64
@@ -40,7 +41,7 @@ public struct FileRow: Equatable, Sendable {
         owner: String,
         name: String,
         size: Int64,
-        sha256: String,
+        sha256: String?,
         objectKey: String,
         state: String,
         version: Int64,

@@ -45,7 +45,8 @@ extension TestStack {
     private static let uploads: Statement =
         "SELECT id, file_id, tenant, object_key, state FROM uploads ORDER BY id"
     private static let files: Statement = """
-        SELECT id, upload_id, tenant, owner, name, size, encode(sha256, 'hex'), object_key, state, version, index_state
+        SELECT id, upload_id, tenant, owner, name, size, encode(coalesce(sha256, verified_sha256), 'hex'),
+               object_key, state, version, index_state
           FROM files ORDER BY id
         """
     private static let sagas: Statement =
@@ -86,7 +87,7 @@ extension FileRow {
             owner: try row.text(3),
             name: try row.text(4),
             size: try row.int64(5),
-            sha256: try row.text(6),
+            sha256: try row.optionalText(6),
             objectKey: try row.text(7),
             state: try row.text(8),
             version: try row.int64(9),

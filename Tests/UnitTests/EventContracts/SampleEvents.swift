@@ -28,6 +28,9 @@ enum SampleEvents {
         event(1, .uploadBytesRemoved(RemovedUpload(uploadID: uploadID, objectKey: objectKey))),
     ]
 
+    /// As `file.stored` is when nobody has said what the digest is.
+    static let storedUndigested = event(1, .stored(stored(sha256: nil)))
+
     static func event(_ version: Int64, _ detail: FileEvent.Detail, tenant: String = "acme") -> FileEvent {
         FileEvent(
             fileID: fileID,
@@ -42,7 +45,7 @@ enum SampleEvents {
     static func stored(
         name: String = name,
         size: Int64 = 4,
-        sha256: String = sha256,
+        sha256: String? = sha256,
         objectKey: String = objectKey
     ) -> StoredFile {
         StoredFile(
@@ -73,12 +76,12 @@ enum SampleEvents {
         )
     }
 
-    static func rejected(expectedSize: Int64) -> RejectedFile {
+    static func rejected(expectedSize: Int64, expectedSHA256: String? = sha256) -> RejectedFile {
         RejectedFile(
             reason: .sizeMismatch,
             expectedSize: expectedSize,
             actualSize: 3,
-            expectedSHA256: sha256,
+            expectedSHA256: expectedSHA256,
             actualSHA256: nil
         )
     }
