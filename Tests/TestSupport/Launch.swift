@@ -18,13 +18,13 @@ struct Launch: Sendable {
 
     /// Must be called on a thread that outlives the child.
     func run() throws -> (pid_t, output: FileHandle, errors: FileHandle) {
-        let (output, errors) = (Pipe(), Pipe())
+        let (output, errors) = (try ClosingPipe(), try ClosingPipe())
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_adddup2(&actions, output.fileHandleForWriting.fileDescriptor, 1)
-        posix_spawn_file_actions_adddup2(&actions, errors.fileHandleForWriting.fileDescriptor, 2)
+        posix_spawn_file_actions_adddup2(&actions, output.writeEnd, 1)
+        posix_spawn_file_actions_adddup2(&actions, errors.writeEnd, 2)
 
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
@@ -40,10 +40,24 @@ struct Launch: Sendable {
                 posix_spawn(&processID, command[0], &actions, &attributes, arguments, variables)
             }
         }
-        try output.fileHandleForWriting.close()
-        try errors.fileHandleForWriting.close()
+        close(output.writeEnd)
+        close(errors.writeEnd)
         guard code == 0 else { throw TestProgramFailure.notStarted(command[0], errno: code) }
-        return (processID, output.fileHandleForReading, errors.fileHandleForReading)
+        return (processID, output.readEnd, errors.readEnd)
+    }
+}
+
+/// A pipe that no other child inherits. With Foundation's `Pipe`, a server spawned at the same moment by another test keeps
+/// the end for writing open, and the output of a command that has long ended never does.
+private struct ClosingPipe {
+    let readEnd: FileHandle
+    let writeEnd: Int32
+
+    init() throws {
+        var ends: [Int32] = [-1, -1]
+        guard pipe2(&ends, O_CLOEXEC) == 0 else { throw TestProgramFailure.notStarted("pipe", errno: errno) }
+        readEnd = FileHandle(fileDescriptor: ends[0], closeOnDealloc: true)
+        writeEnd = ends[1]
     }
 }
 

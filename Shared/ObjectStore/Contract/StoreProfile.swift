@@ -25,8 +25,13 @@ public struct StoreProfile: Sendable {
     /// The longest part, and the longest object one PUT can store.
     public var partSizeLimit: Int64 = 5 << 30
     public var partCountLimit = 10_000
-    /// 5 TiB; AWS takes 48.8 TiB since 2025-12.
+    /// 5 TiB, what every store takes.
     public var objectSizeLimit: Int64 = 5 << 40
+    /// What AWS takes since 2025-12: 48.8 TiB, rounded down. It is a little less than its 10 000 parts of 5 GiB, for which
+    /// no document vouches.
+    ///
+    /// Source: Amazon S3 User Guide, "Amazon S3 multipart upload limits".
+    public static let awsObjectSizeLimit: Int64 = (488 << 40) / 10
 
     public init() {}
 }

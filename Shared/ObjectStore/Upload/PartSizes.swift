@@ -32,18 +32,17 @@ public enum PartSizes {
     }
 
     /// One size for all parts but the last of an object of known size: at least `minimum` and what the store demands,
-    /// whole MiB, and few enough parts. Nil when the store cannot hold such an object.
+    /// whole MiB where the store's limit allows, and few enough parts. Nil exactly when the store cannot hold such an object.
     public static func ofKnownLength(
         _ size: Int64,
         minimum: Int64 = 8 << 20,
         profile: StoreProfile
     ) -> Int64? {
-        guard (0...profile.objectSizeLimit).contains(size), profile.partCountLimit > 0 else { return nil }
-        let least = max(1, minimum, profile.partSizeMinimum)
-        let needed = size / Int64(profile.partCountLimit) + (size % Int64(profile.partCountLimit) > 0 ? 1 : 0)
-        let (padded, overflow) = max(least, needed).addingReportingOverflow((1 << 20) - 1)
-        guard !overflow else { return nil }
-        let rounded = (padded >> 20) << 20
-        return rounded <= profile.partSizeLimit ? rounded : nil
+        guard size >= 0, size <= profile.objectSizeLimit, profile.partCountLimit > 0 else { return nil }
+        let needed = quotientUp(size, Int64(profile.partCountLimit))
+        let least = max(1, profile.partSizeMinimum, needed)
+        guard least <= profile.partSizeLimit else { return nil }
+        let (padded, overflow) = max(least, minimum).addingReportingOverflow((1 << 20) - 1)
+        return overflow ? profile.partSizeLimit : min((padded >> 20) << 20, profile.partSizeLimit)
     }
 }

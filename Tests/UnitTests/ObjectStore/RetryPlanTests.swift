@@ -122,30 +122,3 @@ struct RetryPlanTests {
         #expect(pause(plan.step(after: skewed, elapsed: .zero, random: LargestRandom())) == nil)
     }
 }
-
-@Suite("Part sizes")
-struct PartSizeTests {
-    @Test("a stream of unknown length reaches 5 TiB with 10 000 parts no store refuses")
-    func unknown() {
-        let sizes = (1...10_000).map { PartSizes.ofUnknownLength(part: $0) }
-        #expect(sizes.reduce(0, +) >= 5 << 40)
-        #expect(sizes.allSatisfy { $0 >= 5 << 20 && $0 <= 5 << 30 })
-        #expect(sizes == sizes.sorted())
-    }
-
-    @Test(
-        "a known size fits the store's limits",
-        arguments: [
-            0, 1, 8 << 20, (8 << 20) * 10_000, (8 << 20) * 10_000 + 1, 1 << 40, (5 << 40) - 1, 5 << 40,
-        ] as [Int64]
-    )
-    func known(size: Int64) throws {
-        let part = try #require(PartSizes.ofKnownLength(size, profile: StoreProfile()))
-        #expect(part % (1 << 20) == 0)
-        #expect(part >= 8 << 20 && part <= 5 << 30)
-        #expect((size + part - 1) / part <= 10_000)
-    }
-
-    @Test("what the store cannot hold has no part size", arguments: [-1, (5 << 40) + 1, .max] as [Int64])
-    func tooLarge(size: Int64) { #expect(PartSizes.ofKnownLength(size, profile: StoreProfile()) == nil) }
-}
