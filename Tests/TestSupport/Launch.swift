@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// One `posix_spawn` with each output in a pipe.
 ///
@@ -18,6 +19,10 @@ struct Launch: Sendable {
 
     /// Must be called on a thread that outlives the child.
     func run() throws -> (pid_t, output: FileHandle, errors: FileHandle) {
+        try ClosingPipe.spawning.withLock { _ in try spawn() }
+    }
+
+    private func spawn() throws -> (pid_t, output: FileHandle, errors: FileHandle) {
         let (output, errors) = (try ClosingPipe(), try ClosingPipe())
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -47,15 +52,18 @@ struct Launch: Sendable {
     }
 }
 
-/// A pipe that no other child inherits. With Foundation's `Pipe`, a server spawned at the same moment by another test keeps
-/// the end for writing open, and the output of a command that has long ended never does.
+/// A pipe that no other child inherits, as long as children are spawned one at a time. Otherwise a server that another test
+/// spawns at the same moment keeps the end for writing open, and the output of a command that has ended never does.
 private struct ClosingPipe {
+    static let spawning = Mutex(())
+
     let readEnd: FileHandle
     let writeEnd: Int32
 
     init() throws {
         var ends: [Int32] = [-1, -1]
-        guard pipe2(&ends, O_CLOEXEC) == 0 else { throw TestProgramFailure.notStarted("pipe", errno: errno) }
+        guard pipe(&ends) == 0 else { throw TestProgramFailure.notStarted("pipe", errno: errno) }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         readEnd = FileHandle(fileDescriptor: ends[0], closeOnDealloc: true)
         writeEnd = ends[1]
     }

@@ -25,6 +25,12 @@ public struct PartPlan: Equatable, Sendable {
         self = plan
     }
 
+    /// A plan that was made before and kept, whatever the store takes today. Nil for numbers no plan has.
+    public init?(stored size: Int64, partSize: Int64) {
+        guard size >= 0, partSize > 0 else { return nil }
+        self.init(size: size, partSize: partSize)
+    }
+
     /// - Throws: `Refusal`.
     public static func plan(
         size: Int64,

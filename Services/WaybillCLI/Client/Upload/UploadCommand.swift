@@ -90,7 +90,8 @@ struct UploadCommand: AsyncParsableCommand {
     private func report(_ path: String, _ failure: ClientFailure) {
         if json { try? Output.say(json: FailedUpload(path, failure)) }
         let hint = failure.exitCode == .refused ? "" : " The same command goes on where this one stopped."
-        Output.note("\(path): \(failure.sentence)\(hint)")
+        let subject = failure.sentence.hasPrefix(path) ? "" : "\(path): "
+        Output.note("\(subject)\(failure.sentence)\(hint)")
     }
 }
 
