@@ -64,6 +64,14 @@ struct UploadService {
                 ProgramService(
                     InboxJanitor(pool: pool, time: time, random: random, logger: frame.makeLogger("inbox"))
                 ),
+                ProgramService(
+                    IdempotencyJanitor(
+                        pool: pool,
+                        time: time,
+                        random: random,
+                        logger: frame.makeLogger("idempotency")
+                    )
+                ),
                 ProgramService(health),
                 ProgramService(wiring.server(config, frame)),
             ]

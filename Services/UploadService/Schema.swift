@@ -29,5 +29,15 @@ enum Schema {
             name: "file_digests",
             sql: String(decoding: PackageResources.m0002_file_digests_sql, as: UTF8.self)
         ),
+        Migration(
+            number: 12,
+            name: "upload_sessions",
+            sql: String(decoding: PackageResources.m0003_upload_sessions_sql, as: UTF8.self)
+        ),
+        Migration(
+            number: 13,
+            name: "idempotency_keys",
+            sql: String(decoding: PackageResources.m0004_idempotency_keys_sql, as: UTF8.self)
+        ),
     ]
 }

@@ -31,6 +31,7 @@ struct UploadConfig: Sendable {
         var store = reader.objectStore()
         store.timeouts.progress = stall
         store.timeouts.answer = stall * 2
+        store.presigning = reader.presigning()
         self.store = store
         kafka = reader.kafka()
         limits = UploadLimits(&reader)
@@ -54,6 +55,12 @@ struct UploadLimits: Sendable {
     var sagaLease: Duration = .seconds(30)
     /// After this long without a byte going by an upload is given up, whoever drives it.
     var expiry: Duration = .seconds(86_400)
+    /// The same for a session.
+    var sessionExpiry: Duration = .seconds(604_800)
+    /// How long a presigned URL can be used. A write that began within it may end later: the cleanup consumer waits longer.
+    var urlLifetime: Duration = .seconds(1_800)
+    /// For so long a store that cannot put the parts of a session together is asked again.
+    var completionPatience: Duration = .seconds(3_600)
     /// How often uploads are looked for whose deadline has passed.
     var expiryInterval: Duration = .seconds(30)
     /// The longest time a due saga waits for a worker that has nothing else to do.
@@ -75,6 +82,17 @@ struct UploadLimits: Sendable {
             in: 0...3_155_760_000
         )
         expiry = reader.seconds("WAYBILL_UPLOAD_EXPIRY_SECONDS", default: 86_400, in: 300...2_592_000)
+        sessionExpiry = reader.seconds(
+            "WAYBILL_SESSION_EXPIRY_SECONDS",
+            default: 604_800,
+            in: 300...7_776_000
+        )
+        urlLifetime = reader.seconds("WAYBILL_URL_LIFETIME_SECONDS", default: 1_800, in: 60...3_600)
+        completionPatience = reader.seconds(
+            "WAYBILL_COMPLETION_PATIENCE_SECONDS",
+            default: 3_600,
+            in: 10...604_800
+        )
         sagaLease = reader.seconds("WAYBILL_SAGA_LEASE_SECONDS", default: 30, in: 3...3_600)
     }
 }

@@ -4,6 +4,7 @@ import ServiceBootstrap
 struct UploadFigures: Sendable {
     private let uploads: MetricFamily<Counter>
     private let uploadedBytes: Counter
+    private let partBytes: Counter
     private let deletes: MetricFamily<Counter>
     private let restores: MetricFamily<Counter>
 
@@ -17,6 +18,11 @@ struct UploadFigures: Sendable {
             metrics.counter(
                 "waybill_uploaded_bytes_total",
                 help: "Bytes of files that were stored."
+            ).labels()
+        partBytes =
+            metrics.counter(
+                "waybill_part_bytes_total",
+                help: "Bytes of parts of upload sessions that came through this service."
             ).labels()
         deletes = metrics.counter(
             "waybill_deletes_total",
@@ -35,6 +41,7 @@ struct UploadFigures: Sendable {
         uploadedBytes.increment(by: Int(clamping: byteCount))
     }
 
+    func receivedPart(byteCount: Int64) { partBytes.increment(by: Int(clamping: byteCount)) }
     func notStored(_ code: String) { uploads.labels(code).increment() }
     func deleted(_ outcome: String) { deletes.labels(outcome).increment() }
     func restored(_ outcome: String) { restores.labels(outcome).increment() }

@@ -29,7 +29,9 @@ struct Wiring: Sendable {
     let surroundings: Surroundings
     let doorbell: Doorbell
     let receive: ReceiveFile
+    let sessions: UploadSessions
     let actions: FileActions
+    let keys: IdempotencyKeys
     let sagas: Sagas
     let worker: SagaWorker
     let expiry: UploadExpiry
@@ -42,13 +44,15 @@ struct Wiring: Sendable {
         let uploadRunner = surroundings.runner(of: try sagas.uploads.steps())
         let deleteRunner = surroundings.runner(of: try sagas.deletes.steps())
         let reapRunner = surroundings.runner(of: try sagas.reaps.steps())
+        let completeRunner = surroundings.runner(of: try sagas.completions.steps())
+        let heartbeat = SagaHeartbeat(lease: limits.sagaLease, pool: pool, time: time)
         self.surroundings = surroundings
         self.doorbell = doorbell
         self.sagas = sagas
         receive = ReceiveFile(
             saga: sagas.uploads,
             runner: uploadRunner,
-            heartbeat: SagaHeartbeat(lease: limits.sagaLease, pool: pool, time: time),
+            heartbeat: heartbeat,
             pool: pool,
             time: time,
             random: random,
@@ -56,10 +60,13 @@ struct Wiring: Sendable {
             budget: surroundings.budget,
             streamLimit: surroundings.store.profile.partSizeLimit
         )
+        sessions = UploadSessions(surroundings, sagas, heartbeat, completeRunner)
         actions = FileActions(pool: pool, doorbell: doorbell, faults: faults, retention: limits.retention)
+        keys = IdempotencyKeys(pool: pool, lease: limits.sagaLease, faults: faults)
         worker = SagaWorker(
             [
                 SagaKind(uploadRunner) { UploadContext(takenOver: try StoredUpload.decode($0.context)) },
+                SagaKind(completeRunner) { CompleteContext(try StoredUpload.decode($0.context)) },
                 SagaKind(deleteRunner) { $0.subject },
                 SagaKind(reapRunner) { try StoredUpload.decode($0.context) },
             ],
@@ -84,20 +91,22 @@ struct Wiring: Sendable {
     /// Every route of the service.
     func makeRouter() -> Router<ServiceContext> {
         let (health, metrics, time) = (surroundings.health, surroundings.metrics, surroundings.time)
+        let figures = UploadFigures(metrics)
+        let uploads = SessionRoutes(sessions: sessions, figures: figures)
         let files = FileRoutes(
             receive: receive,
             actions: actions,
+            keys: keys,
             pool: surroundings.pool,
             store: surroundings.store,
             budget: surroundings.budget,
-            figures: UploadFigures(metrics)
+            figures: figures
         )
         return makeServiceRouter(time: time) { router in
             OperationalRoutes(health: health, metrics: metrics, time: time).add(to: router)
-            files.add(
-                to: router.group("api/v1/files")
-                    .add(middleware: BearerAuthentication(TokenStore(surroundings.pool)))
-            )
+            let authentication = BearerAuthentication(TokenStore(surroundings.pool))
+            files.add(to: router.group("api/v1/files").add(middleware: authentication))
+            uploads.add(to: router.group("api/v1/uploads").add(middleware: authentication))
         }
     }
 }

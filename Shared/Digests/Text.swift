@@ -1,16 +1,22 @@
 import struct FoundationEssentials.Data
 
-private let hexDigits = Array("0123456789abcdef".utf8)
-
 /// Two lower-case digits per byte.
-public func hexText(_ bytes: some Collection<UInt8>) -> String {
-    var text: [UInt8] = []
-    text.reserveCapacity(bytes.count * 2)
-    for byte in bytes {
-        text.append(hexDigits[Int(byte >> 4)])
-        text.append(hexDigits[Int(byte & 0x0F)])
+public func hexText(_ bytes: some Collection<UInt8>) -> String { hexText(Array(bytes)) }
+
+/// The same; signing does little else, so this one is not generic.
+public func hexText(_ bytes: [UInt8]) -> String {
+    String(unsafeUninitializedCapacity: bytes.count * 2) { text in
+        for (place, byte) in bytes.enumerated() {
+            text[2 * place] = hexDigit(byte >> 4)
+            text[2 * place + 1] = hexDigit(byte & 0x0F)
+        }
+        return bytes.count * 2
     }
-    return String(decoding: text, as: UTF8.self)
+}
+
+/// Of a number below 16.
+private func hexDigit(_ value: UInt8) -> UInt8 {
+    value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
 }
 
 /// Padded standard base64 (RFC 4648, section 4).

@@ -8,6 +8,19 @@ public enum FaultPoint: String, CaseIterable, Sendable {
     case beforeUploadCommitted, afterUploadCommitted
     case beforeUploadDiscarded, afterUploadDiscarded
 
+    // UploadService: a file comes in by a session
+    case beforeSessionOpened, afterSessionOpened
+    case beforeMultipartOpened, afterMultipartOpened
+    case beforePartSent, afterPartSent
+    case beforeCompletionClaimed, afterCompletionClaimed
+    case beforePartsAssembled, afterPartsAssembled
+    case beforeSessionCleared, afterSessionCleared
+
+    // UploadService: a request with an Idempotency-Key
+    case beforeKeyClaimed, afterKeyClaimed
+    case beforeKeyAnswered, afterKeyAnswered
+    case beforeKeyReleased, afterKeyReleased
+
     // UploadService: a file goes
     case beforeDeleteMarked, afterDeleteMarked
     case beforePurgePivot, afterPurgePivot

@@ -32,10 +32,28 @@ public struct SagaHeartbeat: Sendable {
         and renewal: @escaping @Sendable () async throws -> Bool = { true },
         _ body: @escaping @Sendable () async -> Value
     ) async -> Value {
-        let work = Task(operation: body)
+        let (pool, lease) = (self.pool, self.lease.wholeMilliseconds)
         let signOfLife = signOfLife ?? makeSignOfLife()
+        return await whileRenewing(signOfLife) {
+            guard try await SagaStore.renew(claim, leaseMilliseconds: lease, on: pool) else { return false }
+            signOfLife.renew()
+            return try await renewal()
+        } _: {
+            await body()
+        }
+    }
+
+    /// The same for what is held by a lease of another kind.
+    ///
+    /// - Parameter renew: false when the lease is lost; a thrown error leaves that open.
+    public func whileRenewing<Value: Sendable>(
+        _ signOfLife: SignOfLife,
+        _ renew: @escaping @Sendable () async throws -> Bool,
+        _ body: @escaping @Sendable () async -> Value
+    ) async -> Value {
+        let work = Task(operation: body)
         let renewal = Task {
-            if await isLost(claim, signOfLife, renewal) { work.cancel() }
+            if await isLost(signOfLife, renew) { work.cancel() }
         }
         defer { renewal.cancel() }
         return await withTaskCancellationHandler {
@@ -45,23 +63,13 @@ public struct SagaHeartbeat: Sendable {
         }
     }
 
-    /// Renews until the saga is somebody else's or nothing was heard for too long (true), or the task is cancelled (false).
-    private func isLost(
-        _ claim: SagaClaim,
-        _ signOfLife: SignOfLife,
-        _ renewal: () async throws -> Bool
-    ) async -> Bool {
+    /// Renews until the lease is somebody else's or nothing was heard for too long (true), or the task is cancelled (false).
+    private func isLost(_ signOfLife: SignOfLife, _ renew: () async throws -> Bool) async -> Bool {
         while !signOfLife.isLost {
             do { try await time.sleep(for: lease / 3) } catch { return false }
-            let isOurs = try? await SagaStore.renew(
-                claim,
-                leaseMilliseconds: lease.wholeMilliseconds,
-                on: pool
-            )
-            guard let isOurs else { continue }
+            guard let isOurs = try? await renew() else { continue }
             guard isOurs else { return true }
             signOfLife.renew()
-            if let isKept = try? await renewal(), !isKept { return true }
         }
         return true
     }

@@ -50,13 +50,33 @@ extension SettingsReader {
         "group.id",
     ]
 
-    /// `S3_ENDPOINT`, `S3_BUCKET`, `S3_ADDRESSING`, `S3_PROFILE`, `S3_CONNECTIONS`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
-    /// `AWS_SESSION_TOKEN`, `AWS_REGION`.
+    /// `S3_PRESIGN_ACCESS_KEY_ID` and `S3_PRESIGN_SECRET_ACCESS_KEY`, both or neither; `S3_PUBLIC_ENDPOINT`.
+    public mutating func presigning() -> S3Presigning {
+        let keyID = optionalText("S3_PRESIGN_ACCESS_KEY_ID")
+        let secretKey = secret("S3_PRESIGN_SECRET_ACCESS_KEY", default: "").reveal()
+        if (keyID == nil) != secretKey.isEmpty {
+            report("S3_PRESIGN_ACCESS_KEY_ID and S3_PRESIGN_SECRET_ACCESS_KEY are set both or neither")
+        }
+        let endpoint = url("S3_PUBLIC_ENDPOINT", default: "", schemes: ["http", "https"])
+        return S3Presigning(
+            credentials: keyID.map { S3Credentials(accessKeyID: $0, secretAccessKey: secretKey) },
+            endpoint: endpoint.isEmpty ? nil : endpoint
+        )
+    }
+
+    /// `S3_ENDPOINT`, `S3_BUCKET`, `S3_ADDRESSING`, `S3_PROFILE`, `S3_OBJECT_BYTE_LIMIT`, `S3_CONNECTIONS`, `AWS_ACCESS_KEY_ID`,
+    /// `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION`.
     public mutating func objectStore() -> S3Settings {
         let credentials = S3Credentials(
             accessKeyID: text("AWS_ACCESS_KEY_ID"),
             secretAccessKey: secret("AWS_SECRET_ACCESS_KEY").reveal(),
             sessionToken: optionalText("AWS_SESSION_TOKEN")
+        )
+        var profile = choice("S3_PROFILE", default: StoreProfileName.minio).profile
+        profile.objectSizeLimit = bytes(
+            "S3_OBJECT_BYTE_LIMIT",
+            default: profile.objectSizeLimit,
+            in: 1...(profile.partSizeLimit * Int64(profile.partCountLimit))
         )
         let addressing = choice("S3_ADDRESSING", default: AddressingName.path)
         return S3Settings(
@@ -65,7 +85,7 @@ extension SettingsReader {
             bucket: text("S3_BUCKET"),
             credentials: credentials,
             addressing: addressing == .path ? .path : .virtualHost,
-            profile: choice("S3_PROFILE", default: StoreProfileName.minio).profile,
+            profile: profile,
             connectionLimit: integer("S3_CONNECTIONS", default: 256, in: 8...10_000)
         )
     }
@@ -86,6 +106,7 @@ private enum StoreProfileName: String, CaseIterable {
         // What was damaged on its way is refused where the store can tell, and found by the indexer where it cannot.
         if profile.checksumsEnforced { profile.streamSigning = .unsignedTrailer(.crc32c) }
         profile.conditionalWritesEnforced = self == .aws || self == .devstore
+        if self == .aws { profile.objectSizeLimit = StoreProfile.awsObjectSizeLimit }
         return profile
     }
 }

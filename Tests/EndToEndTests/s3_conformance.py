@@ -112,6 +112,15 @@ def sha256_base64(body):
     return base64.b64encode(hashlib.sha256(body).digest()).decode()
 
 
+def crc64nvme(body):
+    crc = (1 << 64) - 1
+    for byte in body:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x9A6C9329AC4BC9B5 if crc & 1 else 0)
+    return base64.b64encode((~crc & (1 << 64) - 1).to_bytes(8, "big")).decode()
+
+
 @check
 def object_comes_back_with_its_description(store):
     body = os.urandom(300_000)
@@ -323,6 +332,34 @@ def presigned_requests_do_what_was_signed_and_nothing_else(store):
     expect(send("GET", store.presign("get_object", Key="signed"))[2] == b"12345", "GET")
     tampered = store.presign("get_object", Key="signed").replace("X-Amz-Expires=60", "X-Amz-Expires=61")
     expect(send("GET", tampered)[0] == 403, "a longer life was accepted")
+
+
+@check
+def presigned_requests_are_bound_to_their_bytes(store):
+    upload = store.begin("bound", ChecksumAlgorithm="SHA256")
+    part = {"Key": "bound", "UploadId": upload, "PartNumber": 1}
+    sha256, md5_of = sha256_base64(b"12345"), base64.b64encode(hashlib.md5(b"12345").digest()).decode()
+    cases = [("put_object", {"Key": "bound"}, "ContentMD5", "content-md5", md5_of),
+             ("put_object", {"Key": "bound"}, "ChecksumSHA256", "x-amz-checksum-sha256", sha256),
+             ("put_object", {"Key": "bound"}, "ChecksumCRC64NVME", "x-amz-checksum-crc64nvme", crc64nvme(b"12345")),
+             ("upload_part", part, "ChecksumSHA256", "x-amz-checksum-sha256", sha256)]
+    for operation, parameters, name, header, value in cases:
+        url = store.presign(operation, ContentLength=5, **parameters, **{name: value})
+        expect(send("PUT", url, b"12346", {header: value})[0] == 400, f"{operation} {name}: other bytes")
+        expect(send("PUT", url, b"12345")[0] == 403, f"{operation}: without {name}")
+        expect(not store.exists("bound"), f"{operation} {name}: stored all the same")
+    url = store.presign("upload_part", **part, ContentLength=5, ChecksumSHA256=sha256)
+    expect(send("PUT", url, b"12345", {"x-amz-checksum-sha256": sha256})[0] == 200, "the right bytes")
+    listed = store.s3.list_parts(Bucket=store.bucket, Key="bound", UploadId=upload)["Parts"]
+    expect([part.get("ChecksumSHA256") for part in listed] == [sha256], f"{listed}")
+
+
+@check
+def presigned_condition_lets_one_writer_win(store):
+    url = store.presign("put_object", Key="condition", ContentLength=1, IfNoneMatch="*")
+    expect([send("PUT", url, body, {"if-none-match": "*"})[0] for body in (b"a", b"b")] == [200, 412], "twice")
+    expect(send("PUT", url, b"c")[0] == 403, "without its condition")
+    expect(store.get("condition") == b"a", "overwritten")
 
 
 @check

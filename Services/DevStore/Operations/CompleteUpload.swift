@@ -76,14 +76,30 @@ extension Operations {
             guard let part = upload.parts[number], entityTags(tag) == [part.etag.text] else {
                 throw .invalidPart
             }
-            for algorithm in ChecksumAlgorithm.allCases {
-                guard let claimed = element.value(algorithm.elementName) else { continue }
-                guard claimed == part.checksum?.value else { throw .invalidPart }
-            }
+            try checkChecksum(element, part, upload.record)
             parts.append(part)
         }
         guard parts.dropLast().allSatisfy({ $0.size >= Self.partByteMinimum }) else { throw .entityTooSmall }
         return parts
+    }
+
+    /// A part that was sent with a checksum is only known by both, as on AWS.
+    private func checkChecksum(
+        _ element: XMLElement,
+        _ part: PartRecord,
+        _ upload: UploadRecord
+    ) throws(S3Error) {
+        for algorithm in ChecksumAlgorithm.allCases {
+            guard let claimed = element.value(algorithm.elementName) else { continue }
+            guard claimed == part.checksum?.value else { throw .invalidPart }
+        }
+        guard let checksum = part.checksum, upload.checksumType != .fullObject,
+            element.value(checksum.algorithm.elementName) == nil
+        else { return }
+        guard upload.checksumType == .composite else { throw .invalidPart }
+        throw .invalidRequest(
+            "The complete request must include the checksum for each part. It was missing for part \(part.number)."
+        )
     }
 
     private func checksum(

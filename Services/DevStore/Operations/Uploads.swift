@@ -65,9 +65,7 @@ extension Operations {
         let algorithm = upload.record.checksumAlgorithm
         var reader = try await PayloadReader.open(call, writer, algorithm: algorithm)
         guard reader.claims.length <= Self.singleUploadByteLimit else { throw .entityTooLarge }
-        if let algorithm, let given = reader.claims.algorithm, given != algorithm {
-            throw .invalidRequest("The upload was created with another checksum algorithm.")
-        }
+        try checkAlgorithm(reader.claims, upload.record)
         var file = IncomingFile(store.place)
         while let piece = try await reader.next() { try file.append(piece) }
         let summary = try reader.finish()
@@ -85,6 +83,21 @@ extension Operations {
         answer.set(.eTag, part.etag.quoted)
         if let checksum = part.checksum { answer.set(checksum.algorithm.headerName, checksum.value) }
         return answer
+    }
+
+    /// A composite is made of the parts' own checksums, so each must bring one of the kind.
+    private func checkAlgorithm(
+        _ claims: ContentClaims,
+        _ upload: UploadRecord
+    ) throws(S3Error) {
+        guard let wanted = upload.checksumAlgorithm else { return }
+        let isGiven = claims.checksum != nil || claims.isChecksumInTrailer
+        let given = isGiven ? claims.algorithm?.rawValue ?? "null" : "null"
+        guard given == wanted.rawValue || (!isGiven && upload.checksumType == .fullObject) else {
+            throw .invalidRequest(
+                "Checksum Type mismatch occurred, expected checksum Type: \(wanted), actual checksum Type: \(given)"
+            )
+        }
     }
 
     func partAddress(_ call: Call) throws(S3Error) -> (id: String, number: Int) {

@@ -21,6 +21,8 @@ enum FileFailure: Error, Sendable {
     case unexpected
     /// The owner has another visible file of that name.
     case nameTaken(String)
+    /// Another request with the same idempotency key took over. Nothing was changed.
+    case overtaken
     /// As many transfers are under way as there may be.
     case busy
     /// An `AVAILABLE` file whose bytes the store does not give.
@@ -43,15 +45,17 @@ struct FileActions: Sendable {
     ///
     /// - Parameters:
     ///   - isImmediate: do not wait for the retention: the bytes go now, for good.
+    ///   - keyed: stores the answer in the same transaction.
     ///   - isExpected: asked with the row locked; false leaves the file as it is.
     func delete(
         _ id: UUID,
         of owner: Owner,
         isImmediate: Bool,
+        _ keyed: KeyedAnswer<File>? = nil,
         if isExpected: @escaping @Sendable (File) -> Bool = { _ in true }
     ) async throws(FileFailure) -> File {
         let retention = isImmediate ? .zero : self.retention
-        return try await change(id, of: owner, .beforeDeleteMarked, .afterDeleteMarked) { file, tx in
+        return try await change(id, of: owner, keyed, .beforeDeleteMarked, .afterDeleteMarked) { file, tx in
             guard isExpected(file) else { throw FileFailure.unexpected }
             switch file.state {
             case .available, .quarantined:
@@ -74,8 +78,12 @@ struct FileActions: Sendable {
 
     /// Takes a file out of the trash, as long as its time there is not over: an accepted purge is final. Restoring it again changes nothing. What was in
     /// quarantine does not come back this way: only an operator releases it.
-    func restore(_ id: UUID, of owner: Owner) async throws(FileFailure) -> File {
-        try await change(id, of: owner, nil, nil) { file, tx in
+    func restore(
+        _ id: UUID,
+        of owner: Owner,
+        _ keyed: KeyedAnswer<File>? = nil
+    ) async throws(FileFailure) -> File {
+        try await change(id, of: owner, keyed, nil, nil) { file, tx in
             switch file.state {
             case .available: return file
             case .quarantined: throw FileFailure.quarantined
@@ -96,6 +104,7 @@ struct FileActions: Sendable {
     private func change(
         _ id: UUID,
         of owner: Owner,
+        _ keyed: KeyedAnswer<File>?,
         _ before: FaultPoint?,
         _ after: FaultPoint?,
         _ body: (File, borrowing Transaction) async throws -> File
@@ -108,7 +117,9 @@ struct FileActions: Sendable {
                 guard let file = try await FileStore.lock(id, of: owner, in: tx) else {
                     throw FileFailure.notFound
                 }
-                return try await body(file, tx)
+                let changed = try await body(file, tx)
+                try await keyed?.store(changed, in: tx)
+                return changed
             }
             if let after { try faults.reach(after) }
             return file
@@ -123,6 +134,7 @@ extension FileFailure {
         switch failure {
         case .rolledBack(let reason as FileFailure): self = reason
         case .rolledBack(let reason as DatabaseError): self = .database(reason)
+        case .rolledBack(KeyFailure.overtaken): self = .overtaken
         case .rolledBack(let reason): self = .database(.unexpectedResult("\(reason)"))
         case .notStarted(let reason): self = .database(reason)
         case .commitRefused(let reason): self = .database(reason)

@@ -1,3 +1,4 @@
+import Digests
 import HTTPServing
 import HTTPTypes
 import Hummingbird
@@ -14,39 +15,76 @@ extension FileRoutes {
         let (id, owner) = try target(context)
         let conditions = Preconditions(request.headers)
         let isImmediate = try query.flag("purge")
-        let file = try await delete(id, of: owner, isImmediate: isImmediate, context) { file in
-            [file.tag, file.contentTag].contains { tag in
-                conditions.verdict(current: tag, lastModified: file.createdAt, isRead: false) == .proceed
+        let slot = try KeySlot.read(
+            request,
+            of: owner,
+            ["\(isImmediate)"] + request.headers[values: .ifMatch]
+                + request.headers[values: .ifUnmodifiedSince]
+        )
+        return try await keys.once(slot) { claim in
+            let keyed = claim.map { KeyedAnswer(claim: $0, make: Self.answer) }
+            let file = try await delete(id, of: owner, isImmediate: isImmediate, context, keyed) { file in
+                [file.tag, file.contentTag].contains { tag in
+                    conditions.verdict(current: tag, lastModified: file.createdAt, isRead: false) == .proceed
+                }
             }
-        }
-        return try .json(ChangeDocument(file))
+            return try Self.answer(to: file)
+        }.response
     }
 
     func restore(_ request: Request, _ context: ServiceContext) async throws -> Response {
         _ = try QueryItems(of: request, known: [])
         let (id, owner) = try target(context)
-        do {
-            let file = try await actions.restore(id, of: owner)
-            figures.restored("restored")
-            return try .json(ChangeDocument(file))
-        } catch let failure as FileFailure {
-            figures.restored(failure.problem.code)
-            log(failure, failure.problem, "restore", context)
-            throw failure
-        }
+        return try await keys.once(try KeySlot.read(request, of: owner, [])) { claim in
+            do {
+                let keyed = claim.map { KeyedAnswer(claim: $0, make: Self.answer) }
+                let file = try await actions.restore(id, of: owner, keyed)
+                figures.restored("restored")
+                return try Self.answer(to: file)
+            } catch let failure as FileFailure {
+                figures.restored(failure.problem.code)
+                log(failure, failure.problem, "restore", context)
+                throw failure
+            }
+        }.response
     }
 
-    /// Each id is a change of its own: what was deleted before a failure stays deleted.
+    @Sendable private static func answer(to file: File) throws -> StoredAnswer {
+        try StoredAnswer(ChangeDocument(file))
+    }
+
+    /// Each id is a change of its own: what was deleted before a failure stays deleted, and may be deleted again.
     func deleteBatch(_ request: Request, _ context: ServiceContext) async throws -> Response {
         _ = try QueryItems(of: request, known: [])
         let owner = Owner(try context.requireCaller())
-        let batch = try await BatchDelete(request, context)
+        let bytes = Array(try await request.body.collect(upTo: context.maxUploadSize).readableBytesView)
+        let batch = try BatchDelete(bytes)
+        let slot = try KeySlot.read(request, of: owner, [Digest256.of(bytes).hex])
+        return try await keys.once(slot) { claim in
+            let items = try await delete(batch, of: owner, claim, context)
+            let answer = try StoredAnswer(ItemsDocument(items: items), status: .multiStatus)
+            guard let claim else { return answer }
+            // What may be answered otherwise is not to be repeated for ever.
+            if items.contains(where: { $0.status >= 500 }) { return await keys.release(claim) ?? answer }
+            return await keys.finish(claim, answer)
+        }.response
+    }
+
+    private func delete(
+        _ batch: BatchDelete,
+        of owner: Owner,
+        _ claim: KeyClaim?,
+        _ context: ServiceContext
+    ) async throws -> [DeleteItemDocument] {
         var items: [DeleteItemDocument] = []
         var isDatabaseAway = false
         for id in batch.ids {
             guard !isDatabaseAway else {
                 items.append(DeleteItemDocument(id, .failure(RequestRefusal.notTried.problem)))
                 continue
+            }
+            if let claim, items.count % 50 == 49, (try? await keys.renew(claim)) == false {
+                throw KeyFailure.overtaken
             }
             do throws(FileFailure) {
                 guard let known = UUID(uuidString: id) else { throw .notFound }
@@ -57,7 +95,7 @@ extension FileRoutes {
                 items.append(DeleteItemDocument(id, .failure(error.problem)))
             }
         }
-        return try .json(ItemsDocument(items: items), status: .multiStatus)
+        return items
     }
 
     private func delete(
@@ -65,10 +103,17 @@ extension FileRoutes {
         of owner: Owner,
         isImmediate: Bool,
         _ context: ServiceContext,
+        _ keyed: KeyedAnswer<File>? = nil,
         if isExpected: @escaping @Sendable (File) -> Bool = { _ in true }
     ) async throws(FileFailure) -> File {
         do {
-            let file = try await actions.delete(id, of: owner, isImmediate: isImmediate, if: isExpected)
+            let file = try await actions.delete(
+                id,
+                of: owner,
+                isImmediate: isImmediate,
+                keyed,
+                if: isExpected
+            )
             figures.deleted("deleted")
             return file
         } catch {
@@ -86,15 +131,14 @@ private struct BatchDelete: Decodable {
     let ids: [String]
     let purge: Bool?
 
-    init(_ request: Request, _ context: ServiceContext) async throws {
-        let bytes = try await request.body.collect(upTo: context.maxUploadSize)
+    init(_ bytes: [UInt8]) throws(RequestRefusal) {
         do {
-            self = try JSONDecoder().decode(BatchDelete.self, from: Data(bytes.readableBytesView))
+            self = try JSONDecoder().decode(BatchDelete.self, from: Data(bytes))
         } catch {
-            throw RequestRefusal.body(#"must be JSON of the form {"ids": ["…"], "purge": false}"#)
+            throw .body(#"must be JSON of the form {"ids": ["…"], "purge": false}"#)
         }
         guard (1...Self.idCountLimit).contains(ids.count) else {
-            throw RequestRefusal.body("must name 1 to \(Self.idCountLimit) ids")
+            throw .body("must name 1 to \(Self.idCountLimit) ids")
         }
     }
 }
@@ -104,7 +148,7 @@ extension FileFailure {
     fileprivate var isAboutDatabase: Bool {
         switch self {
         case .database, .outcomeUnknown: true
-        case .notFound, .quarantined, .purged, .nameTaken, .unexpected, .busy, .store: false
+        case .notFound, .quarantined, .purged, .nameTaken, .unexpected, .overtaken, .busy, .store: false
         }
     }
 }

@@ -5,10 +5,12 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
+import struct FoundationEssentials.Data
+import class FoundationEssentials.JSONDecoder
 import class FoundationEssentials.JSONEncoder
 
 /// A file as clients see it.
-struct FileDocument: Encodable, Sendable {
+struct FileDocument: Codable, Sendable {
     let id: String
     let name: String
     let contentType: String
@@ -120,10 +122,13 @@ struct UploadItemDocument: Encodable, Sendable {
     let file: FileDocument?
     let error: ItemFailureDocument?
 
-    init(_ name: String, _ outcome: Result<File, Problem>) {
+    /// - Parameter outcome: of the file sent by itself.
+    init(_ name: String, _ outcome: Result<StoredAnswer, Problem>) throws {
         self.name = name
         switch outcome {
-        case .success(let stored): (status, file, error) = (201, FileDocument(stored), nil)
+        case .success(let answer):
+            let stored = try JSONDecoder().decode(FileDocument.self, from: Data(answer.body.utf8))
+            (status, file, error) = (answer.status, stored, nil)
         case .failure(let problem):
             (status, file, error) = (problem.status, nil, ItemFailureDocument(problem))
         }
@@ -164,12 +169,21 @@ extension Response {
         status: HTTPResponse.Status = .ok,
         fields: HTTPFields = [:]
     ) throws -> Response {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        json(text: try jsonText(document), status: status, fields: fields)
+    }
+
+    static func json(text: String, status: HTTPResponse.Status, fields: HTTPFields) -> Response {
         var fields = fields
         fields[.contentType] = "application/json"
         if fields[.cacheControl] == nil { fields[.cacheControl] = "no-store" }
-        let bytes = ByteBuffer(bytes: try encoder.encode(document))
+        let bytes = ByteBuffer(string: text)
         return Response(status: status, headers: fields, body: ResponseBody(byteBuffer: bytes))
     }
+}
+
+/// - Throws: when the document cannot be written as JSON, which means a defect.
+func jsonText(_ document: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(document), as: UTF8.self)
 }

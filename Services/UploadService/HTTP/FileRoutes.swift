@@ -15,6 +15,7 @@ struct FileRoutes: Sendable {
 
     let receive: ReceiveFile
     let actions: FileActions
+    let keys: IdempotencyKeys
     let pool: PostgresPool
     let store: any ObjectStore
     let budget: TransferBudget

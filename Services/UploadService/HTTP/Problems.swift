@@ -74,6 +74,7 @@ extension FileFailure: ProblemConvertible {
                 "File already exists: \(name). The file stays in the trash; delete the other one first."
             )
         case .unexpected: RequestRefusal.preconditionFailed.problem
+        case .overtaken: KeyFailure.overtaken.problem
         case .busy: .busy
         case .store(let failure): Problem(store: failure)
         case .database(let failure): Problem(database: failure)
@@ -86,6 +87,33 @@ extension FileFailure: ProblemConvertible {
                 retryAfterSeconds: 5
             )
         }
+    }
+}
+
+extension KeyFailure: ProblemConvertible {
+    var problem: Problem {
+        switch self {
+        case .reused:
+            Problem(
+                .idempotencyKeyReused,
+                422,
+                "This Idempotency-Key was sent with another request. Nothing was done; send a new request with a new key."
+            )
+        case .inUse(let pause): Self.inUse(after: pause)
+        case .overtaken: Self.inUse(after: 1)
+        case .database(let failure): Problem(database: failure)
+        case .interrupted: .interrupted
+        }
+    }
+
+    private static func inUse(after seconds: Int) -> Problem {
+        Problem(
+            .idempotencyKeyInUse,
+            409,
+            "A request with this Idempotency-Key is being served. Send the same request again for its answer.",
+            isRetryable: true,
+            retryAfterSeconds: seconds
+        )
     }
 }
 

@@ -5,6 +5,7 @@ import Hummingbird
 enum RequestRefusal: Error, Equatable, Sendable {
     case digest(String)
     case body(String)
+    case idempotencyKey
     case noFile
     case lengthMissing
     case contentEncoding
@@ -19,6 +20,12 @@ extension RequestRefusal: ProblemConvertible {
         switch self {
         case .digest(let problem): Problem(.invalidDigest, 400, "\(problem) Nothing was stored.")
         case .body(let problem): Problem(.invalidBody, 400, "The request body \(problem).")
+        case .idempotencyKey:
+            Problem(
+                .invalidIdempotencyKey,
+                400,
+                "An Idempotency-Key is one field with 1 to \(IdempotencyKey.byteLimit) visible ASCII characters, in quotes or without. Nothing was done."
+            )
         case .noFile:
             Problem(.noFile, 400, "The form has no file: a part with a filename. Nothing was stored.")
         case .lengthMissing:

@@ -23,30 +23,37 @@ extension FileRoutes {
             let form = MultipartFormReader(request.body, boundary: boundary)
             return try await uploadForm(
                 form,
-                bound: Self.announcedLength(request.headers),
+                try KeySlot.read(request, of: owner, ["form"]),
+                bound: request.announcedLength,
                 of: owner,
                 context
             )
         }
-        return try answer(to: try await store(try rawFile(request), of: owner, context))
+        let file = try rawFile(request)
+        return try await keys.once(try KeySlot.read(request, of: owner, file.facts)) { claim in
+            try await store(file, of: owner, claim, context)
+        }.response
     }
 
     /// Stores one file, counts it, and logs what kept it from being stored.
     func store(
         _ file: IncomingFile,
         of owner: Owner,
+        _ claim: KeyClaim?,
         _ context: ServiceContext
-    ) async throws(UploadFailure) -> File {
-        do {
-            let stored = try await receive.receive(file, of: owner)
-            figures.stored(byteCount: stored.size)
-            return stored
+    ) async throws -> StoredAnswer {
+        let stored: File
+        do throws(UploadFailure) {
+            let keyed = claim.map { KeyedAnswer(claim: $0, make: Self.answer) }
+            stored = try await receive.receive(file, of: owner, keyed)
         } catch {
             let problem = error.problem
             figures.notStored(problem.code)
             log(error, problem, "upload", context)
             throw error
         }
+        figures.stored(byteCount: stored.size)
+        return try Self.answer(to: stored)
     }
 
     private func rawFile(_ request: Request) throws -> IncomingFile {
@@ -59,7 +66,7 @@ extension FileRoutes {
             name: try FileName(utf8: name),
             contentType: ContentType(declared: Self.declaredType(request.headers)),
             declaredSHA256: digest,
-            source: UploadSource(length: try Self.length(request.headers), body: request.body)
+            source: UploadSource(length: try request.bodyLength(), body: request.body)
         )
     }
 
@@ -69,22 +76,12 @@ extension FileRoutes {
         return given?.lowercased() == "application/x-www-form-urlencoded" ? nil : given
     }
 
-    /// Nil when it will only be known at the end.
-    private static func length(_ fields: HTTPFields) throws(RequestRefusal) -> Int64? {
-        if !fields[values: .transferEncoding].isEmpty { return nil }
-        guard let length = announcedLength(fields) else { throw .lengthMissing }
-        return length
-    }
-
-    private static func announcedLength(_ fields: HTTPFields) -> Int64? {
-        fields[.contentLength].flatMap { Int64($0) }.flatMap { $0 >= 0 ? $0 : nil }
-    }
-
-    func answer(to stored: File) throws -> Response {
-        try .json(
+    @Sendable private static func answer(to stored: File) throws -> StoredAnswer {
+        try StoredAnswer(
             FileDocument(stored),
             status: .created,
-            fields: [.location: "\(Self.path)/\(stored.id.text)"]
+            location: "\(path)/\(stored.id.text)",
+            made: stored.id
         )
     }
 }
@@ -94,11 +91,13 @@ extension FileRoutes {
     /// One file answers as a raw upload does; several, or one and a broken rest of the form, answer 207 with one item each.
     fileprivate func uploadForm(
         _ form: MultipartFormReader,
+        _ slot: KeySlot?,
         bound: Int64?,
         of owner: Owner,
         _ context: ServiceContext
     ) async throws -> Response {
-        var outcomes: [(name: String, result: Result<File, Problem>)] = []
+        if let slot { try await keys.reserve(slot) }
+        var outcomes: [(name: String, result: Result<StoredAnswer, Problem>)] = []
         do {
             var digest: String?
             while let part = try await form.nextPart() {
@@ -110,7 +109,14 @@ extension FileRoutes {
                     digest = try await part.body.text() ?? ""
                     continue
                 }
-                let (result, isAboutThisFile) = await store(part, name, digest, bound, of: owner, context)
+                let file = FormFile(
+                    number: outcomes.count + 1,
+                    name: name,
+                    digest: digest,
+                    part: part,
+                    bound: bound
+                )
+                let (result, isAboutThisFile) = await store(file, slot, of: owner, context)
                 outcomes.append((name, result))
                 digest = nil
                 // The next file would meet the same trouble, and nothing would be gained by receiving it.
@@ -124,35 +130,69 @@ extension FileRoutes {
         }
         switch outcomes.count {
         case 0: throw RequestRefusal.noFile
-        case 1: return try answer(to: outcomes[0].result.get())
+        case 1: return try outcomes[0].result.get().response
         default:
-            let items = outcomes.map { UploadItemDocument($0.name, $0.result) }
-            return try .json(ItemsDocument(items: items), status: .multiStatus)
+            let items = try outcomes.map { try UploadItemDocument($0.name, $0.result) }
+            let isReplay = outcomes.allSatisfy { (try? $0.result.get().isReplay) ?? false }
+            return try StoredAnswer(
+                ItemsDocument(items: items),
+                status: .multiStatus,
+                isReplay: isReplay
+            ).response
         }
     }
 
     private func store(
-        _ part: FormPart,
-        _ name: String,
-        _ digest: String?,
-        _ bound: Int64?,
+        _ file: FormFile,
+        _ slot: KeySlot?,
         of owner: Owner,
         _ context: ServiceContext
-    ) async -> (Result<File, Problem>, isAboutThisFile: Bool) {
+    ) async -> (Result<StoredAnswer, Problem>, isAboutThisFile: Bool) {
         do {
-            let file = IncomingFile(
+            let incoming = try file.incoming
+            let answer = try await keys.once(slot?.item(file.number, incoming.facts)) { claim in
+                try await store(incoming, of: owner, claim, context)
+            }
+            return (.success(answer), true)
+        } catch let failure as UploadFailure {
+            return (.failure(failure.problem), failure.isAboutOneFile)
+        } catch let failure as KeyFailure {
+            return (.failure(failure.problem), false)
+        } catch let failure as any ProblemConvertible {
+            figures.notStored(failure.problem.code)
+            return (.failure(failure.problem), true)
+        } catch { return (.failure(.internalError), false) }
+    }
+}
+
+/// One part of a form that has a filename.
+private struct FormFile {
+    /// From 1 on.
+    let number: Int
+    /// As the client wrote it.
+    let name: String
+    /// What the field before it declares.
+    let digest: String?
+    let part: FormPart
+    /// Of the form, in bytes.
+    let bound: Int64?
+
+    var incoming: IncomingFile {
+        get throws {
+            IncomingFile(
                 name: try FileName(name),
                 contentType: ContentType(declared: part.head.contentType),
                 declaredSHA256: try digest.map(DeclaredDigest.hex),
                 source: UploadSource(length: nil, bound: bound, body: part.body)
             )
-            return (.success(try await store(file, of: owner, context)), true)
-        } catch let failure as UploadFailure {
-            return (.failure(failure.problem), failure.isAboutOneFile)
-        } catch let failure as any ProblemConvertible {
-            figures.notStored(failure.problem.code)
-            return (.failure(failure.problem), true)
-        } catch { return (.failure(.internalError), false) }
+        }
+    }
+}
+
+extension IncomingFile {
+    /// What a retry declares again.
+    fileprivate var facts: [String?] {
+        [name.text, contentType.text, source.length.map { "\($0)" }, declaredSHA256?.hex]
     }
 }
 

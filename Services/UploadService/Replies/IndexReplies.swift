@@ -39,10 +39,12 @@ struct IndexReplies: EventHandler {
             if let file = try await FileStore.finishPurge(event.fileID, in: tx) {
                 try await Outbox.append(file.stateEvent, in: tx)
                 try await SagaStore.remove(kind: DeleteSaga.kind, subject: file.id, in: tx)
+                try await IdempotencyStore.letGo(of: file.id, in: tx)
             }
             try faults.reach(.afterPurgeConfirmed)
         case .uploadBytesRemoved(let removed):
             if try await UploadStore.reap(removed.uploadID, file: event.fileID, in: tx) {
+                try await PartStore.remove(removed.uploadID, in: tx)
                 try await SagaStore.remove(kind: ReapSaga.kind, subject: removed.uploadID, in: tx)
             }
         case .removalStalled:

@@ -24,6 +24,19 @@ struct ReapSaga: Sendable {
         try Saga(Self.kind, [Step("await-removal", .retriable, run: awaitRemoval)])
     }
 
+    /// Dooms an upload, unless it has ended.
+    ///
+    /// - Returns: false when it had ended before; nothing was changed.
+    func doom(
+        _ upload: StoredUpload,
+        _ doom: DoomedUpload,
+        in tx: borrowing Transaction
+    ) async throws -> Bool {
+        guard let discard = try await UploadStore.doom(upload.uploadID, doom, in: tx) else { return false }
+        try await begin(upload, discard, in: tx)
+        return true
+    }
+
     /// To be called in the transaction that doomed the upload.
     func begin(
         _ upload: StoredUpload,

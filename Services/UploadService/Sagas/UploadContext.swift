@@ -15,16 +15,30 @@ struct ArrivingUpload: Sendable {
     /// Bytes, when known before the first one comes.
     let length: Int64?
     let body: TalliedBody
+    /// Stores the answer in the transaction that stores the file.
+    let keyed: KeyedAnswer<File>?
 
     /// Of the process that receives the bytes.
     let signOfLife: SignOfLife
 
     /// - Parameter byteLimit: the largest file the service takes.
-    init(_ upload: Upload, _ source: UploadSource, byteLimit: Int64, signOfLife: SignOfLife) {
+    init(
+        _ upload: Upload,
+        _ source: UploadSource,
+        _ keyed: KeyedAnswer<File>? = nil,
+        byteLimit: Int64,
+        signOfLife: SignOfLife
+    ) {
         self.upload = upload
+        self.keyed = keyed
         self.signOfLife = signOfLife
         length = source.length
-        body = TalliedBody(source.body, limit: byteLimit, signOfLife: signOfLife)
+        body = TalliedBody(
+            source.body,
+            limit: byteLimit,
+            expecting: ExpectedBody(size: upload.declaredSize, sha256: upload.declaredSHA256),
+            signOfLife: signOfLife
+        )
     }
 }
 

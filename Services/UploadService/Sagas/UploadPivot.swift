@@ -16,15 +16,17 @@ struct UploadPivot: Sendable {
 
     /// Also for a caller that is cancelled: from the first commit that was sent on, only the database knows what is true.
     ///
+    /// - Parameter keyed: stores the answer in the same transaction.
     /// - Returns: the stored file. It may have been stored by an earlier attempt whose answer was lost.
     func commit(
         _ upload: Upload,
         _ object: TransferredObject,
+        _ keyed: KeyedAnswer<File>?,
         _ handle: StepHandle
     ) async throws(UploadFailure) -> File {
         let attempts = Task { () -> Result<File, UploadFailure> in
             do throws(UploadFailure) {
-                return .success(try await commitPatiently(upload, object, handle))
+                return .success(try await commitPatiently(upload, object, keyed, handle))
             } catch { return .failure(error) }
         }
         return try await attempts.value.get()
@@ -33,6 +35,7 @@ struct UploadPivot: Sendable {
     private func commitPatiently(
         _ upload: Upload,
         _ object: TransferredObject,
+        _ keyed: KeyedAnswer<File>?,
         _ handle: StepHandle
     ) async throws(UploadFailure) -> File {
         let deadline = time.uptime + patience
@@ -42,14 +45,15 @@ struct UploadPivot: Sendable {
         while true {
             let failure: UploadFailure
             do {
-                return try await attempt(upload, object, handle)
+                return try await attempt(upload, object, keyed, handle)
             } catch {
                 if case .commitOutcomeUnknown = error { isOutcomeUnknown = true }
                 failure = UploadFailure(error)
             }
             let pause = backoff.pause(after: attemptCount, random)
             guard failure.mayPass, time.uptime + pause < deadline else {
-                throw isOutcomeUnknown && !failure.isVerdict ? .outcomeUnknown(file: upload.fileID) : failure
+                throw isOutcomeUnknown && !failure.isVerdict
+                    ? .outcomeUnknown(file: upload.fileID) : failure
             }
             attemptCount += 1
             try? await time.sleep(for: pause)
@@ -59,6 +63,7 @@ struct UploadPivot: Sendable {
     private func attempt(
         _ upload: Upload,
         _ object: TransferredObject,
+        _ keyed: KeyedAnswer<File>?,
         _ handle: StepHandle
     ) async throws(TransactionError<any Error>) -> File {
         try await pool.withTransaction { (tx: borrowing Transaction) async throws -> File in
@@ -78,6 +83,7 @@ struct UploadPivot: Sendable {
             else { throw UploadFailure.nameTaken(name: completed.name, existing: nil) }
             try await Outbox.append(file.stateEvent, in: tx)
             _ = try await handle.record(in: tx)
+            try await keyed?.store(file, in: tx)
             return file
         }
     }

@@ -85,7 +85,7 @@ struct UploadSaga: Sendable {
         }
         try faults.step(.beforeUploadCommitted)
         do {
-            context.record(try await pivot.commit(arriving.upload, object, handle))
+            context.record(try await pivot.commit(arriving.upload, object, arriving.keyed, handle))
         } catch {
             context.record(error)
             throw error.atPivot
@@ -102,9 +102,7 @@ struct UploadSaga: Sendable {
         try faults.step(.beforeUploadDiscarded)
         let doom = context.failure?.doom ?? .processGone
         let receipt = try await pool.withStepTransaction { tx in
-            if let discard = try await UploadStore.doom(context.stored.uploadID, doom, in: tx) {
-                try await reaping.begin(context.stored, discard, in: tx)
-            }
+            _ = try await reaping.doom(context.stored, doom, in: tx)
             return try await handle.record(in: tx)
         }
         try faults.step(.afterUploadDiscarded)

@@ -40,7 +40,13 @@ struct ReceiveFile: Sendable {
     }
 
     /// Stores the file. Returns only when it is committed, so that a success is never untrue later.
-    func receive(_ file: IncomingFile, of owner: Owner) async throws(UploadFailure) -> File {
+    ///
+    /// - Parameter keyed: stores the answer in the same transaction.
+    func receive(
+        _ file: IncomingFile,
+        of owner: Owner,
+        _ keyed: KeyedAnswer<File>? = nil
+    ) async throws(UploadFailure) -> File {
         try await check(file, of: owner)
         guard let admission = budget.admit(owner.tenant, partMemory: partMemory(of: file.source)) else {
             throw .busy
@@ -50,13 +56,18 @@ struct ReceiveFile: Sendable {
         let arriving = ArrivingUpload(
             try newUpload(file, of: owner),
             file.source,
+            keyed,
             byteLimit: byteLimit,
             signOfLife: signOfLife
         )
         let context = UploadContext(arriving)
         let claim = try await saga.begin(arriving.upload, lease: heartbeat.lease)
         let deadline = UploadDeadline(of: arriving, expiry: saga.expiry, pool: pool)
-        _ = await heartbeat.whileRenewing(claim, signOfLife, and: deadline.renew) {
+        _ = await heartbeat.whileRenewing(claim, signOfLife) {
+            guard try await deadline.renew() else { return false }
+            guard let claim = keyed?.claim else { return true }
+            return try await IdempotencyStore.renew(claim, lease: heartbeat.lease, on: pool)
+        } _: {
             await runner.drive(claim, context)
         }
         if let stored = context.file { return stored }

@@ -9,9 +9,16 @@ struct Tally: Sendable {
     let sha256: Digest256
 }
 
+/// What a client said of its bytes before it sent them.
+struct ExpectedBody: Sendable {
+    var size: Int64?
+    var sha256: Digest256?
+}
+
 /// Passes a body on unchanged, counting and hashing it. To be read once.
 ///
-/// Throws `UploadFailure.tooLarge` when there is more than `limit`, and `.lost` instead of any bytes once the process has
+/// Throws `UploadFailure.tooLarge` when there is more than `limit`; `.sizeMismatch` or `.digestMismatch` at the end of bytes that
+/// are not the expected ones, so that the store keeps nothing of them; and `.lost` instead of any bytes once the process has
 /// been silent for so long that others may have taken the upload for abandoned, and its object for removed.
 final class TalliedBody: AsyncSequence, Sendable {
     typealias Element = ByteBuffer
@@ -20,33 +27,43 @@ final class TalliedBody: AsyncSequence, Sendable {
     private struct State: ~Copyable, Sendable {
         var hasher = SHA256Hasher()
         var byteCount: Int64 = 0
-        var isComplete = false
+        var tally: Tally?
     }
 
     private let base: any AsyncSequence<ByteBuffer, any Error> & Sendable
     private let limit: Int64
+    private let expected: ExpectedBody
     private let signOfLife: SignOfLife
     private let state = Mutex(State())
 
     init(
         _ base: any AsyncSequence<ByteBuffer, any Error> & Sendable,
         limit: Int64,
+        expecting expected: ExpectedBody,
         signOfLife: SignOfLife
     ) {
         self.base = base
         self.limit = limit
+        self.expected = expected
         self.signOfLife = signOfLife
     }
 
     var byteCount: Int64 { state.withLock { $0.byteCount } }
-    /// Whether the body was read to its end.
-    var isComplete: Bool { state.withLock { $0.isComplete } }
+    /// Nil until the body was read to its end, and found to be what was expected.
+    var tally: Tally? { state.withLock { $0.tally } }
 
-    func finish() -> Tally {
-        state.withLock { state in
+    private func end() throws(UploadFailure) {
+        let tally = state.withLock { state in
             let hasher = exchange(&state.hasher, with: SHA256Hasher())
             return Tally(byteCount: state.byteCount, sha256: hasher.finalize())
         }
+        if let declared = expected.size, declared != tally.byteCount {
+            throw .sizeMismatch(declared: declared, received: tally.byteCount)
+        }
+        if let declared = expected.sha256, declared != tally.sha256 {
+            throw .digestMismatch(declared: declared.hex, actual: tally.sha256.hex)
+        }
+        state.withLock { $0.tally = tally }
     }
 
     private func count(_ buffer: ByteBuffer) throws(UploadFailure) {
@@ -77,7 +94,7 @@ final class TalliedBody: AsyncSequence, Sendable {
 
         mutating func next() async throws -> ByteBuffer? {
             guard let buffer = try await read() else {
-                body.state.withLock { $0.isComplete = true }
+                try body.end()
                 return nil
             }
             try body.count(buffer)

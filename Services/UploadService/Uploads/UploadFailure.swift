@@ -34,7 +34,7 @@ extension UploadFailure {
         switch failure {
         case .rolledBack(let reason as UploadFailure): self = reason
         case .rolledBack(let reason as DatabaseError): self = .database(reason)
-        case .rolledBack(StepFailure.lost): self = .lost
+        case .rolledBack(StepFailure.lost), .rolledBack(KeyFailure.overtaken): self = .lost
         // A step's record fails in this way only when the database did not answer.
         case .rolledBack(StepFailure.transient(let reason)): self = .database(.connectionLost(reason))
         case .rolledBack(let reason): self = .database(.unexpectedResult("\(reason)"))

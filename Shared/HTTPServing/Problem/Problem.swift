@@ -14,6 +14,8 @@ public struct Problem: Error, Equatable, Sendable {
     public var fields: [String: String]
     /// Further members of the document: one string each.
     public var extensions: [String: String]
+    /// And members that are lists of numbers.
+    public var lists: [String: [Int]] = [:]
 
     public init(
         status: Int,

@@ -46,6 +46,11 @@ enum ProblemDocument {
             json.append(UInt8(ascii: ":"))
             JSONText.append(value, to: &json)
         }
+        for (name, numbers) in problem.lists.sorted(by: { $0.key < $1.key }) where !taken.contains(name) {
+            json.append(UInt8(ascii: ","))
+            JSONText.append(name, to: &json)
+            json += Array(":[\(numbers.map(String.init).joined(separator: ","))]".utf8)
+        }
         json.append(UInt8(ascii: "}"))
         return json
     }

@@ -3,10 +3,18 @@ public import Determinism
 public struct CompletedPart: Equatable, Sendable {
     public let number: Int
     public let etag: String
+    /// The one the part was sent with. AWS misses a part whose checksum it keeps and the list does not name.
+    public let checksum: PartChecksum?
 
-    public init(number: Int, etag: String) {
+    public init(number: Int, etag: String, checksum: PartChecksum? = nil) {
         self.number = number
         self.etag = etag
+        self.checksum = checksum
+    }
+
+    /// The part as the store lists it.
+    public init(_ part: PartsPage.Part) {
+        self.init(number: part.number, etag: part.etag, checksum: part.checksums.first)
     }
 }
 
@@ -16,21 +24,21 @@ public struct PartsPage: Equatable, Sendable {
         public let size: Int64
         public let etag: String
         public let lastModified: Timestamp?
-        /// Base64, where the store kept one.
-        public let checksumSHA256: String?
+        /// Those the store kept.
+        public let checksums: [PartChecksum]
 
         public init(
             number: Int,
             size: Int64,
             etag: String,
             lastModified: Timestamp? = nil,
-            checksumSHA256: String? = nil
+            checksums: [PartChecksum] = []
         ) {
             self.number = number
             self.size = size
             self.etag = etag
             self.lastModified = lastModified
-            self.checksumSHA256 = checksumSHA256
+            self.checksums = checksums
         }
     }
 

@@ -53,10 +53,14 @@ public protocol ObjectStore: Sendable {
     ) async throws(StoreFailure) -> StoredObject
 
     /// Returns the upload id. Commit it to the database before the first part leaves.
+    ///
+    /// `checksum` is what every part will be protected by: AWS refuses parts with another one, or none, and wants them
+    /// again in the list of parts. It is left out where the profile says that the store checks none, and for MD5.
     func createMultipartUpload(
         _ key: String,
         contentType: String?,
-        metadata: [String: String]
+        metadata: [String: String],
+        checksum: PartChecksum.Kind?
     ) async throws(StoreFailure) -> String
 
     /// Stores part `number` (1 to 10 000), replacing an earlier part of that number. Returns its ETag.
@@ -94,7 +98,8 @@ public protocol ObjectStore: Sendable {
     /// A bucket that is already this owner's is a success.
     func createBucket() async throws(StoreFailure)
 
-    /// A URL for somebody who has no credentials. Pure computation, no request. `expiresIn` is 1 s to 7 d.
+    /// A URL for somebody who has no credentials, at `S3Settings.presigning`'s endpoint and by its key. Pure computation,
+    /// no request. `expiresIn` is 1 s to 7 d.
     func presign(_ request: PresignRequest, expiresIn: Duration) throws(StoreFailure) -> String
 }
 
@@ -108,4 +113,12 @@ extension ObjectStore {
     }
 
     public func delete(_ key: String) async throws(StoreFailure) { try await delete(key, versionID: nil) }
+
+    public func createMultipartUpload(
+        _ key: String,
+        contentType: String?,
+        metadata: [String: String]
+    ) async throws(StoreFailure) -> String {
+        try await createMultipartUpload(key, contentType: contentType, metadata: metadata, checksum: nil)
+    }
 }

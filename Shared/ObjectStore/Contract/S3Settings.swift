@@ -16,6 +16,7 @@ public struct S3Settings: Sendable {
     public var profile: StoreProfile
     public var timeouts: S3Timeouts
     public var retries: S3Retries
+    public var presigning: S3Presigning
     /// Connections to the store at the same time; further calls wait up to `timeouts.connect` for one.
     public var connectionLimit: Int
 
@@ -28,6 +29,7 @@ public struct S3Settings: Sendable {
         profile: StoreProfile = StoreProfile(),
         timeouts: S3Timeouts = S3Timeouts(),
         retries: S3Retries = S3Retries(),
+        presigning: S3Presigning = S3Presigning(),
         connectionLimit: Int = 256
     ) {
         self.endpoint = endpoint
@@ -38,7 +40,22 @@ public struct S3Settings: Sendable {
         self.profile = profile
         self.timeouts = timeouts
         self.retries = retries
+        self.presigning = presigning
         self.connectionLimit = connectionLimit
+    }
+}
+
+/// What presigned URLs are made with, where that is not what the service itself uses.
+public struct S3Presigning: Sendable {
+    /// A key that may put below the upload prefix and nothing else. Every URL shows its id, and stores have had holes
+    /// that opened to whoever knew one. Nil: the service's own.
+    public var credentials: S3Credentials?
+    /// The store's address as clients reach it. Nil: the service's own.
+    public var endpoint: String?
+
+    public init(credentials: S3Credentials? = nil, endpoint: String? = nil) {
+        self.credentials = credentials
+        self.endpoint = endpoint
     }
 }
 

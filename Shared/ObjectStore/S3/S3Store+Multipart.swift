@@ -5,11 +5,15 @@ extension S3Store {
     public func createMultipartUpload(
         _ key: String,
         contentType: String?,
-        metadata: [String: String]
+        metadata: [String: String],
+        checksum: PartChecksum.Kind?
     ) async throws(StoreFailure) -> String {
         var request = S3Request(.POST, key, effect: .once)
         request.query = [("uploads", "")]
         request.headers = metadataHeaders(metadata)
+        if profile.checksumsEnforced, let name = checksum?.wireName {
+            request.headers.append(("x-amz-checksum-algorithm", name))
+        }
         if let contentType { request.headers.append(("content-type", contentType)) }
         let answer = try await perform(request)
         guard let root = try? document(answer, root: "InitiateMultipartUploadResult"),
@@ -24,14 +28,7 @@ extension S3Store {
         number: Int,
         body: ObjectBody
     ) async throws(StoreFailure) -> String {
-        // radosgw takes part numbers 0 and 10001, and loses what is in them.
-        guard (1...profile.partCountLimit).contains(number) else {
-            throw .refused(
-                status: 0,
-                code: "InvalidPartNumber",
-                message: "parts go from 1 to \(profile.partCountLimit)"
-            )
-        }
+        try validatePartNumber(number, profile)
         var request = S3Request(.PUT, key, effect: .idempotent)
         request.query = [("partNumber", String(number)), ("uploadId", uploadID)]
         request.payload = try await payload(of: body)
@@ -54,7 +51,10 @@ extension S3Store {
                     size: try listing.integer(entry, "Size"),
                     etag: unquoted(entry.text("ETag")),
                     lastModified: entry.text("LastModified").flatMap { timestamp(iso8601: $0) },
-                    checksumSHA256: entry.text("ChecksumSHA256")
+                    checksums: PartChecksum.Kind.allCases.compactMap { kind in
+                        kind.wireName.flatMap { entry.text("Checksum\($0)") }
+                            .flatMap { PartChecksum(kind, base64: $0) }
+                    }
                 )
             )
         }
@@ -92,6 +92,9 @@ extension S3Store {
             body.element("Part") {
                 $0.element("PartNumber", String(part.number))
                 $0.element("ETag", "\"\(part.etag)\"")
+                if let checksum = part.checksum, let name = checksum.kind.wireName {
+                    $0.element("Checksum\(name)", checksum.base64)
+                }
             }
         }
         request.payload = .bytes(ByteBuffer(string: body.finish()))

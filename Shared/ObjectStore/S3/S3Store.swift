@@ -11,6 +11,7 @@ public final class S3Store: ObjectStore {
     let endpoint: Endpoint
     private let settings: S3Settings
     private let signer: RequestSigner
+    private let presigner: Presigner
     private let exchange: Exchange
     private let time: any TimeSource
     private let random: any RandomSource
@@ -33,6 +34,7 @@ public final class S3Store: ObjectStore {
         self.settings = settings
         profile = settings.profile
         signer = RequestSigner(credentials: settings.credentials, region: settings.region)
+        presigner = try Presigner(settings)
         ownsClient = client == nil
         let client = client ?? HTTPClient(configuration: Self.httpConfiguration(settings))
         exchange = Exchange(client: client, timeouts: settings.timeouts, time: time)
@@ -72,7 +74,7 @@ public final class S3Store: ObjectStore {
     }
 
     public func presign(_ request: PresignRequest, expiresIn: Duration) throws(StoreFailure) -> String {
-        try Presigner(signer: signer, endpoint: endpoint).url(request, expiresIn: expiresIn, at: storeNow)
+        try presigner.url(request, expiresIn: expiresIn, at: storeNow)
     }
 
     /// Our clock, corrected by what the store told.

@@ -8,8 +8,9 @@ struct Endpoint: Sendable {
     /// Path before the key: empty, or the bucket's.
     private let bucketPath: String
 
-    init(_ settings: S3Settings) throws(StoreFailure) {
-        guard let parsed = URLComponents(string: settings.endpoint),
+    /// - Parameter address: in the place of the settings' endpoint, the bucket as others reach it.
+    init(_ settings: S3Settings, at address: String? = nil) throws(StoreFailure) {
+        guard let parsed = URLComponents(string: address ?? settings.endpoint),
             let scheme = parsed.scheme?.lowercased(), scheme == "http" || scheme == "https",
             let host = parsed.percentEncodedHost, !host.isEmpty
         else { throw Self.invalid("the endpoint must be http://host[:port] or https://host[:port]") }
@@ -30,7 +31,11 @@ struct Endpoint: Sendable {
     /// Encoded. Without a key, the bucket's own address.
     func path(of key: String?) -> String {
         guard let key else { return bucketPath.isEmpty ? "/" : bucketPath }
-        return "\(bucketPath)/\(uriEncoded(key, keepingSlash: true))"
+        var path = RequestText(capacity: bucketPath.utf8.count + key.utf8.count + 16)
+        path.append(bucketPath)
+        path.append("/")
+        path.append(encoded: key, keepingSlash: true)
+        return path.string
     }
 
     func url(path: String, query: String) -> String {

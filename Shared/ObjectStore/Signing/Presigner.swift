@@ -4,35 +4,37 @@ import Determinism
 ///
 /// Source: AWS, "Authenticating Requests: Using Query Parameters (AWS Signature Version 4)".
 struct Presigner: Sendable {
-    let signer: RequestSigner
-    let endpoint: Endpoint
+    private let signer: RequestSigner
+    private let endpoint: Endpoint
+    private let profile: StoreProfile
+
+    init(_ settings: S3Settings) throws(StoreFailure) {
+        let credentials = settings.presigning.credentials ?? settings.credentials
+        signer = RequestSigner(credentials: credentials, region: settings.region)
+        endpoint = try Endpoint(settings, at: settings.presigning.endpoint)
+        profile = settings.profile
+    }
 
     func url(_ request: PresignRequest, expiresIn: Duration, at time: Timestamp) throws(StoreFailure)
         -> String
     {
-        guard (1...604_800).contains(expiresIn.components.seconds) else {
+        let seconds = expiresIn.components.seconds
+        guard (1...604_800).contains(seconds) else {
             throw .refused(status: 0, code: "InvalidExpiry", message: "a presigned URL lives from 1 s to 7 d")
         }
-        let (method, key, items) = Self.parts(of: request)
+        try request.validate(profile)
+        let (method, key, items) = request.target
         try validateKey(key)
-        let moment = SigningMoment(time)
         var headers = request.requiredHeaders
         try validateHeaders(headers)
         headers.append(("host", endpoint.authority))
-        var query =
-            items + [
-                ("X-Amz-Algorithm", "AWS4-HMAC-SHA256"),
-                ("X-Amz-Credential", "\(signer.credentials.accessKeyID)/\(signer.scope(moment))"),
-                ("X-Amz-Date", moment.stamp),
-                ("X-Amz-Expires", String(expiresIn.components.seconds)),
-                ("X-Amz-SignedHeaders", RequestSigner.signedHeaders(headers)),
-            ]
-        if let token = signer.credentials.sessionToken { query.append(("X-Amz-Security-Token", token)) }
+        headers.sort { $0.name < $1.name }
 
+        let moment = SigningMoment(time)
         let subject = RequestSigner.Subject(
             method: method,
             path: endpoint.path(of: key),
-            query: canonicalQuery(query),
+            query: query(items, headers, seconds, moment),
             headers: headers,
             payloadHash: "UNSIGNED-PAYLOAD"
         )
@@ -40,17 +42,52 @@ struct Presigner: Sendable {
         return endpoint.url(path: subject.path, query: "\(subject.query)&X-Amz-Signature=\(signature)")
     }
 
-    private static func parts(
-        of request: PresignRequest
-    ) -> (method: String, key: String, query: [(name: String, value: String)]) {
-        switch request {
+    /// In the order of the encoded names, as the signature wants them: capitals stand before the request's own.
+    private func query(
+        _ items: [(name: String, value: String)],
+        _ headers: [(name: String, value: String)],
+        _ seconds: Int64,
+        _ moment: SigningMoment
+    ) -> String {
+        var text = RequestText(capacity: 512)
+        text.append("X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=")
+        text.append(encoded: signer.credentials.accessKeyID)
+        text.append("%2F")
+        text.append(encoded: signer.scope(moment))
+        text.append("&X-Amz-Date=")
+        text.append(moment.stamp)
+        text.append("&X-Amz-Expires=")
+        text.append(String(seconds))
+        if let token = signer.credentials.sessionToken {
+            text.append("&X-Amz-Security-Token=")
+            text.append(encoded: token)
+        }
+        text.append("&X-Amz-SignedHeaders=")
+        for (number, header) in headers.enumerated() {
+            if number > 0 { text.append("%3B") }
+            text.append(header.name)
+        }
+        for (name, value) in items {
+            text.append("&")
+            text.append(name)
+            text.append("=")
+            text.append(encoded: value)
+        }
+        return text.string
+    }
+}
+
+extension PresignRequest {
+    /// The parameters in the order of their names, which need no encoding.
+    fileprivate var target: (method: String, key: String, query: [(name: String, value: String)]) {
+        switch self {
         case .get(let key, let disposition, let contentType, let versionID):
             let named = [
                 ("response-content-disposition", disposition), ("response-content-type", contentType),
                 ("versionId", versionID),
             ]
             return ("GET", key, named.compactMap { name, value in value.map { (name, $0) } })
-        case .put(let key, _, _, _): return ("PUT", key, [])
+        case .put(let key, _, _, _, _, _): return ("PUT", key, [])
         case .uploadPart(let key, let uploadID, let number, _, _):
             return ("PUT", key, [("partNumber", String(number)), ("uploadId", uploadID)])
         }

@@ -17,10 +17,18 @@ final class RequestSigner: Sendable {
         var payloadHash: String
     }
 
+    /// What every signature of one day has in common.
+    private struct Day {
+        let name: String
+        /// `20130524/us-east-1/s3/aws4_request`
+        let scope: String
+        let key: [UInt8]
+    }
+
     let credentials: S3Credentials
     let region: String
     /// Four HMACs once a day and not for each request.
-    private let cachedKey = Mutex<(day: String, key: [UInt8])?>(nil)
+    private let cachedDay = Mutex<Day?>(nil)
 
     init(credentials: S3Credentials, region: String) {
         self.credentials = credentials
@@ -42,38 +50,56 @@ final class RequestSigner: Sendable {
 
     /// HMAC of a string to sign: kind, time, scope, then the given lines.
     func sign(_ kind: String, _ lines: String, at moment: SigningMoment) -> String {
-        let text = "\(kind)\n\(moment.stamp)\n\(scope(moment))\n\(lines)"
-        return hexText(hmacSHA256(key: signingKey(day: moment.day), message: text))
+        let day = day(moment)
+        var text = RequestText(capacity: 512)
+        text.append(line: kind)
+        text.append(line: moment.stamp)
+        text.append(line: day.scope)
+        text.append(lines)
+        return hexText(hmacSHA256(key: day.key, message: text.bytes))
     }
 
-    func scope(_ moment: SigningMoment) -> String { "\(moment.day)/\(region)/s3/aws4_request" }
+    func scope(_ moment: SigningMoment) -> String { day(moment).scope }
 
     static func signedHeaders(_ headers: [(name: String, value: String)]) -> String {
         headers.map(\.name).sorted().joined(separator: ";")
     }
 
-    static func canonicalRequest(_ subject: Subject) -> String {
+    static func canonicalRequest(_ subject: Subject) -> [UInt8] {
         let headers = subject.headers.sorted { $0.name < $1.name }
-            .map { "\($0.name):\(canonicalValue($0.value))\n" }.joined()
-        return [
-            subject.method, subject.path, subject.query, headers, signedHeaders(subject.headers),
-            subject.payloadHash,
-        ].joined(separator: "\n")
+        var text = RequestText(capacity: 1024)
+        text.append(line: subject.method)
+        text.append(line: subject.path)
+        text.append(line: subject.query)
+        for (name, value) in headers {
+            text.append(name)
+            text.append(":")
+            text.append(line: canonicalValue(value))
+        }
+        for (number, header) in headers.enumerated() {
+            text.append(number == 0 ? "\n" : ";")
+            text.append(header.name)
+        }
+        text.append("\n")
+        text.append(subject.payloadHash)
+        return text.bytes
     }
 
-    /// Trimmed, and runs of spaces made one.
+    /// Trimmed, and runs of spaces made one. Most values have none.
     private static func canonicalValue(_ value: String) -> String {
-        value.split(whereSeparator: { $0 == " " || $0 == "\t" }).joined(separator: " ")
+        guard value.utf8.contains(where: { $0 == 0x20 || $0 == 0x09 }) else { return value }
+        return value.split(whereSeparator: { $0 == " " || $0 == "\t" }).joined(separator: " ")
     }
 
-    private func signingKey(day: String) -> [UInt8] {
-        cachedKey.withLock { cached in
-            if let cached, cached.day == day { return cached.key }
-            let dated = hmacSHA256(key: "AWS4\(credentials.secretAccessKey)".utf8, message: day)
+    private func day(_ moment: SigningMoment) -> Day {
+        cachedDay.withLock { cached in
+            if let cached, cached.name == moment.day { return cached }
+            let dated = hmacSHA256(key: "AWS4\(credentials.secretAccessKey)".utf8, message: moment.day)
             let regional = hmacSHA256(key: dated, message: region)
             let key = hmacSHA256(key: hmacSHA256(key: regional, message: "s3"), message: "aws4_request")
-            cached = (day, key)
-            return key
+            let day = Day(name: moment.day, scope: "\(moment.day)/\(region)/s3/aws4_request", key: key)
+            cached = day
+            return day
         }
     }
 }
@@ -83,9 +109,28 @@ struct SigningMoment: Sendable {
     /// `20130524T000000Z`
     let stamp: String
     /// `20130524`
-    var day: String { String(stamp.prefix(8)) }
+    let day: String
 
     init(_ time: Timestamp) {
-        stamp = String(time.rfc3339.prefix(19)).filter { $0 != "-" && $0 != ":" } + "Z"
+        let date = time.date
+        // The remainder of a time before 1970 is negative.
+        let clock = (time.secondsSinceEpoch % 86_400 + 86_400) % 86_400
+        var digits: [UInt8] = []
+        digits.reserveCapacity(16)
+        for number in [date.year / 100, date.year, date.month, date.day] { digits.append(twoDigits: number) }
+        day = String(decoding: digits, as: UTF8.self)
+        digits.append(UInt8(ascii: "T"))
+        for number in [clock / 3_600, clock / 60 % 60, clock % 60] { digits.append(twoDigits: number) }
+        digits.append(UInt8(ascii: "Z"))
+        stamp = String(decoding: digits, as: UTF8.self)
+    }
+}
+
+extension [UInt8] {
+    /// The last two of a decimal number's.
+    fileprivate mutating func append(twoDigits number: Int64) {
+        let two = UInt8(number.magnitude % 100)
+        append(UInt8(ascii: "0") + two / 10)
+        append(UInt8(ascii: "0") + two % 10)
     }
 }

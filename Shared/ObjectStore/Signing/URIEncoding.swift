@@ -1,21 +1,8 @@
-private let upperHex = Array("0123456789ABCDEF".utf8)
-
-/// Percent-encodes every byte of the UTF-8 but RFC 3986's unreserved ones, with upper-case digits; done exactly once.
-///
-/// Source: AWS, "Create a canonical request", UriEncode.
+/// See `RequestText.append(encoded:)`.
 func uriEncoded(_ text: String, keepingSlash: Bool = false) -> String {
-    var encoded: [UInt8] = []
-    encoded.reserveCapacity(text.utf8.count + 16)
-    for byte in text.utf8 {
-        if isUnreserved(byte) || (keepingSlash && byte == UInt8(ascii: "/")) {
-            encoded.append(byte)
-        } else {
-            encoded.append(UInt8(ascii: "%"))
-            encoded.append(upperHex[Int(byte >> 4)])
-            encoded.append(upperHex[Int(byte & 0x0F)])
-        }
-    }
-    return String(decoding: encoded, as: UTF8.self)
+    var encoded = RequestText(capacity: text.utf8.count + 16)
+    encoded.append(encoded: text, keepingSlash: keepingSlash)
+    return encoded.string
 }
 
 /// Undoes the form encoding of `encoding-type=url` listings: `+` is a space. Nil for a broken escape or bad UTF-8.
@@ -42,14 +29,4 @@ func canonicalQuery(_ items: [(name: String, value: String)]) -> String {
         .sorted { $0 < $1 }
         .map { "\($0.0)=\($0.1)" }
         .joined(separator: "&")
-}
-
-private func isUnreserved(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"),
-        UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"):
-        true
-    default: false
-    }
 }

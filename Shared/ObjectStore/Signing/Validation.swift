@@ -5,8 +5,8 @@ func validateKey(_ key: String) throws(StoreFailure) {
     }
     // An HTTP library on the way may resolve such a segment and address another object.
     guard
-        !key.split(separator: "/", omittingEmptySubsequences: false).contains(where: {
-            $0 == "." || $0 == ".."
+        !key.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).contains(where: {
+            $0.count <= 2 && !$0.isEmpty && $0.allSatisfy { $0 == UInt8(ascii: ".") }
         })
     else { throw .refused(status: 0, code: "InvalidKey", message: "a key has no segment that is . or ..") }
 }
@@ -25,6 +25,17 @@ func validateHeaders(_ headers: [(name: String, value: String)]) throws(StoreFai
                 message: "\(isName ? name : "a header name") is not plain ASCII"
             )
         }
+    }
+}
+
+/// radosgw takes part numbers 0 and 10001, and loses what is in them.
+func validatePartNumber(_ number: Int, _ profile: StoreProfile) throws(StoreFailure) {
+    guard number >= 1, number <= profile.partCountLimit else {
+        throw .refused(
+            status: 0,
+            code: "InvalidPartNumber",
+            message: "parts go from 1 to \(profile.partCountLimit)"
+        )
     }
 }
 

@@ -20,8 +20,13 @@ extension FaultPoint {
         switch self {
         case .beforeUploadReserved, .afterUploadReserved, .beforeObjectPut, .afterObjectPut,
             .beforeUploadCommitted, .afterUploadCommitted, .beforeUploadDiscarded, .afterUploadDiscarded,
+            .beforeKeyClaimed, .afterKeyClaimed, .beforeKeyAnswered, .afterKeyAnswered,
+            .beforeKeyReleased, .afterKeyReleased,
             .beforeDeleteMarked, .afterDeleteMarked, .beforePurgePivot, .afterPurgePivot,
-            .beforePurgeConfirmed, .afterPurgeConfirmed:
+            .beforePurgeConfirmed, .afterPurgeConfirmed,
+            .beforeSessionOpened, .afterSessionOpened, .beforeMultipartOpened, .afterMultipartOpened,
+            .beforePartSent, .afterPartSent, .beforeCompletionClaimed, .afterCompletionClaimed,
+            .beforePartsAssembled, .afterPartsAssembled, .beforeSessionCleared, .afterSessionCleared:
             [.uploadService]
         case .beforeTickPersisted, .afterTickPersisted, .beforePageProduced, .afterPageProduced,
             .beforePageAcked, .afterPageAcked, .beforeRelayAdvanced, .afterRelayAdvanced,

@@ -50,6 +50,7 @@ struct DevStoreFixture {
     func withClient<Value>(
         accessKey: String = DevStoreFixture.accessKey,
         attemptLimit: Int = 1,
+        presigning: S3Presigning = S3Presigning(),
         _ body: (S3Store) async throws -> Value
     ) async throws -> Value {
         var settings = S3Settings(
@@ -60,6 +61,7 @@ struct DevStoreFixture {
         settings.profile.conditionalWritesEnforced = true
         settings.profile.checksumsEnforced = true
         settings.retries.attemptLimit = attemptLimit
+        settings.presigning = presigning
         let client = try S3Store(
             settings,
             time: SystemTime(),

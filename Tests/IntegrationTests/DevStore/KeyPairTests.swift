@@ -37,6 +37,48 @@ struct KeyPairTests {
             }
         }
     }
+
+    @Test(
+        "I57 URLs made with the put-only pair, at another address, store below its prefix and show no other key"
+    )
+    func presigned() async throws {
+        try await DevStoreFixture.with { fixture in
+            let other = fixture.endpoint.replacing("127.0.0.1", with: "localhost")
+            #expect(other != fixture.endpoint)
+            let presigning = S3Presigning(
+                credentials: S3Credentials(
+                    accessKeyID: DevStoreFixture.putOnlyKey,
+                    secretAccessKey: DevStoreFixture.secretKey
+                ),
+                endpoint: other
+            )
+            try await fixture.withClient(presigning: presigning) { client in
+                let key = "incoming/m"
+                let id = try await client.createMultipartUpload(key, contentType: nil, metadata: [:])
+                let part = try client.presign(
+                    .uploadPart(key: key, uploadID: id, number: 1, length: 3),
+                    expiresIn: .seconds(60)
+                )
+                #expect(part.hasPrefix(other) && !part.contains(DevStoreFixture.accessKey))
+                #expect(try await put("abc", to: part) == 200)
+                #expect(try await client.listParts(key, uploadID: id, after: 0).parts.map(\.size) == [3])
+                // The signature is for that address only.
+                let direct = part.replacing(other, with: fixture.endpoint)
+                #expect(try await put("abc", to: direct) == 403)
+                let elsewhere = try client.presign(
+                    .put(key: "elsewhere/a", length: 3),
+                    expiresIn: .seconds(60)
+                )
+                #expect(try await put("abc", to: elsewhere) == 403)
+                let reading = try client.presign(.get(key: key), expiresIn: .seconds(60))
+                let answer = try await HTTPClient.shared.execute(
+                    HTTPClientRequest(url: reading),
+                    timeout: .seconds(10)
+                )
+                #expect(answer.status == .forbidden)
+            }
+        }
+    }
 }
 
 private func expectRefused(

@@ -56,6 +56,7 @@ struct StoreFixture {
 
     /// A store for one test, closed afterwards.
     static func with<Value>(
+        time: TestTime = TestTime(),
         _ change: (inout S3Settings) -> Void = { _ in },
         _ body: (StoreFixture) async throws -> Value
     ) async throws -> Value {
@@ -63,7 +64,7 @@ struct StoreFixture {
         change(&settings)
         let store = try S3Store(
             settings,
-            time: TestTime(),
+            time: time,
             random: TestRandom(),
             logger: Logger(label: "test")
         )

@@ -47,6 +47,7 @@ struct AbandonedUploadTests {
             let body = TalliedBody(
                 ErasedPattern(Pattern(count: 3)),
                 limit: 10,
+                expecting: ExpectedBody(),
                 signOfLife: SignOfLife(limit: limit, time: SystemTime())
             )
             for try await _ in body {}

@@ -15,7 +15,7 @@ struct Ledger: Sendable {
         WITH events AS (
             SELECT key, headers[array_position(headers, 'ce_type') + 1] AS type, event_id FROM outbox)
         SELECT u.name || ' ' || u.state FROM uploads u
-         WHERE EXISTS (SELECT FROM sagas s WHERE s.kind = 'upload.v1' AND s.subject = u.id)
+         WHERE EXISTS (SELECT FROM sagas s WHERE s.kind IN ('upload.v1', 'complete.v1') AND s.subject = u.id)
             OR NOT CASE
                WHEN u.state = 'COMPLETED' THEN
                     (SELECT count(*) FROM events e WHERE e.key = u.file_id::text AND e.type = 'file.stored') = 1

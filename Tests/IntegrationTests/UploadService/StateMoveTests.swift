@@ -16,7 +16,7 @@ struct StateMoveTests {
             $0.limits.expiryInterval = .seconds(3_600)
         } _: { service in
             for state in UploadState.allCases {
-                for event in UploadEvent.allCases where event != .completionClaimed {
+                for event in UploadEvent.allCases {
                     let upload = try await Self.newUpload(
                         service,
                         in: state,
@@ -77,13 +77,12 @@ struct StateMoveTests {
     private static func move(_ upload: Upload, by event: UploadEvent, _ service: ServiceUnderTest)
         async throws
     {
-        if event == .bytesArrived {
-            _ = try await UploadStore.saveMultipartID("m", of: upload.id, on: service.pool)
-            return
-        }
         _ = try await service.pool.withTransaction { (tx: borrowing Transaction) async throws -> Void in
             switch event {
-            case .bytesArrived, .completionClaimed: break
+            case .bytesArrived:
+                _ = try await UploadStore.noteBytes(of: upload.id, expiry: .seconds(60), in: tx)
+            case .completionClaimed:
+                _ = try await UploadStore.claimCompletion(of: upload.id, sha256: nil, in: tx)
             case .committed: _ = try await UploadStore.complete(upload.id, in: tx)
             case .failed:
                 _ = try await UploadStore.doom(upload.id, DoomedUpload(state: .failed, reason: "x"), in: tx)

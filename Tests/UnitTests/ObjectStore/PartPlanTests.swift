@@ -102,6 +102,16 @@ struct PartPlanTests {
         #expect(tightest?.partCount == 10_000)
     }
 
+    @Test("a plan that was kept is the same again, whatever the store takes today")
+    func stored() throws {
+        let plan = try #require(PartPlan(size: (5 << 40) - 3, profile: StoreProfile()))
+        #expect(PartPlan(stored: plan.size, partSize: plan.partSize) == plan)
+        #expect(PartPlan(stored: .max, partSize: 1)?.length(of: .max) == 1)
+        for (size, partSize) in [(-1, 1), (1, 0), (1, -1), (.min, .min)] as [(Int64, Int64)] {
+            #expect(PartPlan(stored: size, partSize: partSize) == nil)
+        }
+    }
+
     @Test(
         "what the store cannot take is refused with the limit",
         arguments: [

@@ -1,0 +1,74 @@
+import HTTPTypes
+import Hummingbird
+
+import struct FoundationEssentials.UUID
+
+extension KeySlot {
+    /// - Parameter facts: whatever else than method, path and caller makes the request what it is, in a fixed order.
+    /// - Returns: nil for a request without `Idempotency-Key`.
+    static func read(_ request: Request, of owner: Owner, _ facts: [String?]) throws(RequestRefusal)
+        -> KeySlot?
+    {
+        guard let key = try IdempotencyKey.read(request.headers) else { return nil }
+        return KeySlot(owner: owner, key: key, fingerprint: RequestFingerprint(request, of: owner, facts))
+    }
+
+    /// Of one part of the request, which has an effect of its own.
+    ///
+    /// - Parameter number: from 1 on.
+    func item(_ number: Int, _ facts: [String?]) -> KeySlot {
+        KeySlot(
+            owner: owner,
+            key: key,
+            item: number,
+            fingerprint: fingerprint.ofPart(facts)
+        )
+    }
+}
+
+extension IdempotencyKeys {
+    /// Serves a request, or answers as it was answered before. Without a key it is just served.
+    ///
+    /// - Parameter serve: stores its answer under the claim, in the transaction of its effect (`KeyedAnswer`). When it
+    ///   throws, the key is let go.
+    func once(
+        _ slot: KeySlot?,
+        _ serve: (KeyClaim?) async throws -> StoredAnswer
+    ) async throws -> StoredAnswer {
+        guard let slot else { return try await serve(nil) }
+        switch try await claim(slot) {
+        case .answered(let answer): return answer
+        case .claimed(let claim):
+            do { return try await serve(claim) } catch {
+                guard let answer = await release(claim) else { throw error }
+                return answer
+            }
+        }
+    }
+}
+
+extension StoredAnswer {
+    /// - Parameter file: what the request has made.
+    init(
+        _ document: some Encodable,
+        status: HTTPResponse.Status = .ok,
+        location: String? = nil,
+        made file: UUID? = nil,
+        isReplay: Bool = false
+    ) throws {
+        self.init(
+            status: status.code,
+            location: location,
+            body: try jsonText(document),
+            madeFile: file,
+            isReplay: isReplay
+        )
+    }
+
+    var response: Response {
+        var fields: HTTPFields = [:]
+        if let location { fields[.location] = location }
+        if isReplay { fields[.idempotencyReplayed] = "true" }
+        return .json(text: body, status: HTTPResponse.Status(code: status), fields: fields)
+    }
+}

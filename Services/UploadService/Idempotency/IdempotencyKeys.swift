@@ -1,0 +1,88 @@
+import FaultPoints
+import PostgresClient
+
+/// Sees to it that the requests with one key have one effect.
+///
+/// The key is claimed before anything is done, and the answer is stored in the transaction of the effect, under the epoch of
+/// the claim: of a request that was taken for dead and the one that took over, only one can commit. What fails is not stored:
+/// nothing was kept of it, so the same key may be sent again.
+///
+/// Source: draft-ietf-httpapi-idempotency-key-header; unlike the first Stripe API, which replays failures too, but like its
+/// second.
+struct IdempotencyKeys: Sendable {
+    let pool: PostgresPool
+    /// After this long without a sign of life the same request may take over.
+    let lease: Duration
+    let faults: any Faults
+
+    func claim(_ slot: KeySlot) async throws(KeyFailure) -> KeyVerdict { try await claim(slot, lease) }
+
+    /// Keeps the key from being used for anything but this kind of request, which may be sent at any time, also twice at once:
+    /// what it does is done under keys of its items.
+    func reserve(_ slot: KeySlot) async throws(KeyFailure) { _ = try await claim(slot, .zero) }
+
+    private func claim(_ slot: KeySlot, _ lease: Duration) async throws(KeyFailure) -> KeyVerdict {
+        do {
+            try faults.reach(.beforeKeyClaimed)
+            let verdict = try await pool.withTransaction {
+                (tx: borrowing Transaction) async throws -> KeyVerdict in
+                try await IdempotencyStore.claim(slot, lease: lease, in: tx)
+            }
+            try faults.reach(.afterKeyClaimed)
+            return verdict
+        } catch let failure as TransactionError<any Error> {
+            throw KeyFailure(failure)
+        } catch { throw .interrupted }
+    }
+
+    /// - Returns: false when the key was taken over: there is no point in going on.
+    func renew(_ claim: KeyClaim) async throws(DatabaseError) -> Bool {
+        try await IdempotencyStore.renew(claim, lease: lease, on: pool)
+    }
+
+    /// For what is not one transaction but may be repeated: stores the answer once everything is done.
+    ///
+    /// - Returns: what to answer: that of another request with this key, when it was faster.
+    func finish(_ claim: KeyClaim, _ answer: StoredAnswer) async -> StoredAnswer {
+        do {
+            try faults.reach(.beforeKeyAnswered)
+            try await pool.withTransaction { (tx: borrowing Transaction) async throws -> Void in
+                guard try await IdempotencyStore.finish(claim, answer, in: tx) else {
+                    throw KeyFailure.overtaken
+                }
+            }
+            try faults.reach(.afterKeyAnswered)
+            return answer
+        } catch { return await release(claim) ?? answer }
+    }
+
+    /// Lets the key go after a failure, also when the request's task is cancelled. When that cannot be done the lease runs out.
+    ///
+    /// - Returns: the answer, when the request has one although it seemed to fail.
+    func release(_ claim: KeyClaim) async -> StoredAnswer? {
+        let work = Task { () -> StoredAnswer? in
+            do {
+                try faults.reach(.beforeKeyReleased)
+                let answer = try await pool.withTransaction {
+                    (tx: borrowing Transaction) async throws(DatabaseError) -> StoredAnswer? in
+                    try await IdempotencyStore.release(claim, in: tx)
+                }
+                try faults.reach(.afterKeyReleased)
+                return answer
+            } catch { return nil }
+        }
+        return await work.value
+    }
+}
+
+extension KeyFailure {
+    fileprivate init(_ failure: TransactionError<any Error>) {
+        switch failure {
+        case .rolledBack(let reason as KeyFailure): self = reason
+        case .rolledBack(let reason as DatabaseError): self = .database(reason)
+        case .rolledBack: self = .interrupted
+        case .notStarted(let reason), .commitRefused(let reason), .commitOutcomeUnknown(let reason):
+            self = .database(reason)
+        }
+    }
+}

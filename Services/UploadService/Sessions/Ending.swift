@@ -1,0 +1,120 @@
+import Determinism
+import Digests
+import FaultPoints
+import ObjectStore
+import PostgresClient
+import SagaEngine
+
+/// A session becomes a file, or is given up by its client.
+extension UploadSessions {
+    /// Puts the parts together. Called again it answers the same, for ever, once that has happened.
+    ///
+    /// - Throws: `.partsMissing`, `.partsWrong`, `.nameTaken`, `.digestsDiffer`: the session can go on. `.completing`: another
+    ///   request, or a worker, is at it. `.unfinished`: a worker goes on with it. `.ended`: nothing is kept.
+    func complete(_ session: UploadSession, sha256: Digest256?) async throws(SessionFailure) -> UploadSession
+    {
+        switch session.state {
+        case .completed: return session
+        case .completing: throw .completing
+        case .failed, .aborted, .expired, .reaped: throw .illegal(session.state)
+        case .pending, .active: break
+        }
+        if let declared = session.upload.declaredSHA256, let sha256, declared != sha256 {
+            throw .digestsDiffer
+        }
+        try await refuseTakenName(
+            session.upload.name,
+            of: Owner(tenant: session.upload.tenant, name: session.upload.owner)
+        )
+        let parts = try await requireParts(of: session)
+        guard let claim = try await claimCompletion(of: session, parts, sha256) else {
+            let now = try await reread(session)
+            guard now.state == .completed else {
+                throw now.state == .completing ? .completing : .illegal(now.state)
+            }
+            return now
+        }
+        return try await drive(claim, session)
+    }
+
+    private func requireParts(of session: UploadSession) async throws(SessionFailure) -> [CompletedPart] {
+        let seen = try await seenParts(of: session)
+        guard seen.wrong.isEmpty else {
+            // Forgotten, so that the same bytes are not taken for stored when they come again.
+            do { try await PartStore.forget(seen.wrong, of: session.upload.id, on: pool) } catch {
+                throw .database(error)
+            }
+            throw .partsWrong(seen.wrong)
+        }
+        guard seen.missing.isEmpty else { throw .partsMissing(seen.missing) }
+        return seen.parts.map(\.completed)
+    }
+
+    /// From here on the list is frozen, and no part is taken any more. Exactly one of several requests gets through.
+    private func claimCompletion(
+        of session: UploadSession,
+        _ parts: [CompletedPart],
+        _ sha256: Digest256?
+    ) async throws(SessionFailure) -> SagaClaim? {
+        let upload = session.upload
+        let saga: NewSaga
+        do { saga = try CompleteSaga.new(for: upload) } catch { throw .database(.invalidValue("\(error)")) }
+        do { try faults.reach(.beforeCompletionClaimed) } catch {
+            throw .database(.connectionLost("\(error)"))
+        }
+        let claim = try await transaction { tx -> SagaClaim? in
+            guard try await UploadStore.lockState(of: upload.id, in: tx) == .active,
+                try await UploadStore.claimCompletion(of: upload.id, sha256: sha256, in: tx)
+            else { return nil }
+            if let number = try await PartStore.arriving(upload.id, in: tx) {
+                throw SessionFailure.partArriving(number)
+            }
+            try await PartStore.freeze(parts, of: upload.id, in: tx)
+            try await SagaStore.insert(
+                saga,
+                leaseMilliseconds: heartbeat.lease.wholeMilliseconds,
+                in: tx
+            )
+            return SagaClaim(of: saga, log: [])
+        }
+        do { try faults.reach(.afterCompletionClaimed) } catch { throw .unfinished }
+        return claim
+    }
+
+    /// Also for a client that has gone: what has begun is brought to its end.
+    private func drive(_ claim: SagaClaim, _ session: UploadSession) async throws(SessionFailure)
+        -> UploadSession
+    {
+        let context = CompleteContext(StoredUpload(session.upload))
+        let work = Task { await heartbeat.whileRenewing(claim) { await completion.drive(claim, context) } }
+        _ = await work.value
+        let now = try await reread(session)
+        switch now.state {
+        case .completed: return now
+        case .completing: throw .unfinished
+        case .pending, .active, .failed, .aborted, .expired, .reaped:
+            throw context.failure.map { .ended($0) } ?? .illegal(now.state)
+        }
+    }
+
+    /// Gives the session up, and has its bytes removed. Repeating it changes nothing.
+    func abort(_ session: UploadSession) async throws(SessionFailure) -> UploadSession {
+        guard session.state != .aborted else { return session }
+        let upload = StoredUpload(session.upload)
+        try await transaction { tx in
+            guard try await reaping.doom(upload, .byClient, in: tx) else {
+                switch try await UploadStore.lockState(of: upload.uploadID, in: tx) {
+                case .aborted: return
+                case .completing: throw SessionFailure.completing
+                case let state?: throw SessionFailure.illegal(state)
+                case nil: throw SessionFailure.notFound
+                }
+            }
+        }
+        return try await reread(session)
+    }
+}
+
+extension DoomedUpload {
+    fileprivate static let byClient = DoomedUpload(state: .aborted, reason: "aborted by the client")
+}

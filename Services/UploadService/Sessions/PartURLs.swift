@@ -1,0 +1,80 @@
+import Determinism
+import EventContracts
+import ObjectStore
+import PostgresClient
+
+/// A part to be sent straight to the store, and the checksum its bytes will have, when the client says so.
+struct WantedURL: Sendable {
+    let number: Int
+    let checksum: PartChecksum?
+}
+
+/// What lets a client send one part straight to the store: exactly these bytes, under exactly this key, until it expires.
+struct PartURL: Sendable {
+    let number: Int
+    let size: Int64
+    let url: String
+    let headers: [(name: String, value: String)]
+    let expiresAt: Timestamp
+}
+
+/// Presigned URLs: made as needed, a batch at a time, without asking the store.
+extension UploadSessions {
+    func sign(_ wanted: [WantedURL], of session: UploadSession) async throws(SessionFailure) -> [PartURL] {
+        try requireOpen(session)
+        guard wanted.allSatisfy({ session.plan.length(of: $0.number) != nil }) else {
+            throw .noSuchPart(count: session.plan.partCount)
+        }
+        guard wanted.allSatisfy({ session.admits($0.checksum) }) else {
+            throw .checksumKind(session.checksum)
+        }
+        let multipartID = try await multipartID(of: session)
+        // Who asks for URLs is alive; what goes to the store with them is not seen here.
+        let upload = session.upload.id
+        do {
+            guard try await UploadStore.renew(upload, expiry: limits.expiry, on: pool) else {
+                throw SessionFailure.illegal(try await reread(session).state)
+            }
+            try await PartStore.bind(
+                wanted.compactMap { part in part.checksum.map { (part.number, $0) } },
+                of: upload,
+                on: pool
+            )
+        } catch let failure as SessionFailure { throw failure } catch let failure as DatabaseError {
+            throw .database(failure)
+        } catch { throw .database(.unexpectedResult("\(error)")) }
+        let expiresAt = time.now.advanced(by: limits.urlLifetime)
+        var urls: [PartURL] = []
+        for part in wanted {
+            let size = session.plan.length(of: part.number) ?? 0
+            let request = PresignRequest.uploadPart(
+                key: session.upload.objectKey.text,
+                uploadID: multipartID,
+                number: part.number,
+                length: size,
+                checksum: part.checksum
+            )
+            let url: String
+            do { url = try store.presign(request, expiresIn: limits.urlLifetime) } catch {
+                throw .store(error)
+            }
+            urls.append(
+                PartURL(
+                    number: part.number,
+                    size: size,
+                    url: url,
+                    headers: request.requiredHeaders,
+                    expiresAt: expiresAt
+                )
+            )
+        }
+        return urls
+    }
+}
+
+extension UploadSession {
+    /// A kind was announced to the store, which then wants it of each part; MD5 needs no announcement.
+    fileprivate func admits(_ given: PartChecksum?) -> Bool {
+        given?.kind == checksum || checksum == nil && given?.kind == .md5
+    }
+}

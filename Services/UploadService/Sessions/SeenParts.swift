@@ -1,0 +1,128 @@
+import Digests
+import EventContracts
+import ObjectStore
+import PostgresClient
+
+/// One line of the ledger: what this service knows of a part beside what the store lists.
+struct LedgerPart: Equatable, Sendable {
+    let number: Int
+    /// Of bytes that came through this service.
+    let sha256: Digest256?
+    let etag: String?
+    /// What the client bound a presigned URL to.
+    let checksum: PartChecksum?
+    /// Somebody is sending it.
+    let isArriving: Bool
+}
+
+/// The parts of a session as they are: the store's list held against the plan and the ledger. Never the client's list.
+struct SeenParts: Equatable, Sendable {
+    struct Part: Equatable, Sendable {
+        let number: Int
+        let size: Int64
+        let etag: String
+        let sha256: Digest256?
+        /// Of the session's kind, as the store kept it.
+        let checksum: PartChecksum?
+
+        var completed: CompletedPart { CompletedPart(number: number, etag: etag, checksum: checksum) }
+    }
+
+    /// Right ones, ascending.
+    private(set) var parts: [Part] = []
+    private(set) var missing: [Int] = []
+    /// Listed, but not what the plan, the ledger or their checksum demand.
+    private(set) var wrong: [Int] = []
+
+    var byteCount: Int64 { parts.reduce(0) { $0 + $1.size } }
+    var isComplete: Bool { missing.isEmpty && wrong.isEmpty }
+
+    init(_ plan: PartPlan, _ kind: PartChecksum.Kind?, listed: [PartsPage.Part], ledger: [LedgerPart]) {
+        let listed = Dictionary(listed.map { ($0.number, $0) }) { _, last in last }
+        let ledger = Dictionary(ledger.map { ($0.number, $0) }) { _, last in last }
+        for number in 1...plan.partCount {
+            let known = ledger[number]
+            guard let part = listed[number], known?.isArriving != true else {
+                missing.append(number)
+                continue
+            }
+            guard part.size == plan.length(of: number), known?.admits(part) ?? true else {
+                wrong.append(number)
+                continue
+            }
+            parts.append(
+                Part(
+                    number: number,
+                    size: part.size,
+                    etag: part.etag,
+                    sha256: known?.sha256,
+                    checksum: part.checksums.first { $0.kind == kind }
+                )
+            )
+        }
+    }
+}
+
+extension LedgerPart {
+    /// Whether what the store holds is what was sent, as far as both can tell.
+    fileprivate func admits(_ part: PartsPage.Part) -> Bool {
+        if let etag, etag != part.etag { return false }
+        guard let checksum, let kept = part.checksums.first(where: { $0.kind == checksum.kind }) else {
+            return true
+        }
+        return kept == checksum
+    }
+}
+
+extension UploadSessions {
+    /// Looks at the store. What it sees there is progress.
+    func seenParts(of session: UploadSession) async throws(SessionFailure) -> SeenParts {
+        let upload = session.upload
+        let ledger: [LedgerPart]
+        do { ledger = try await PartStore.ledger(of: upload.id, on: pool) } catch { throw .database(error) }
+        let listed = try await listedParts(of: session)
+        let seen = SeenParts(session.plan, session.checksum, listed: listed, ledger: ledger)
+        do {
+            try await UploadStore.noteSeenParts(
+                seen.parts.count,
+                of: upload.id,
+                expiry: limits.expiry,
+                on: pool
+            )
+        } catch { throw .database(error) }
+        return seen
+    }
+
+    private func listedParts(of session: UploadSession) async throws(SessionFailure) -> [PartsPage.Part] {
+        guard let multipartID = session.multipartID else { return [] }
+        var listed: [PartsPage.Part] = []
+        var marker: Int? = 0
+        do {
+            while let after = marker {
+                let page = try await store.listParts(
+                    session.upload.objectKey.text,
+                    uploadID: multipartID,
+                    after: after
+                )
+                listed += page.parts
+                marker = page.next
+            }
+        } catch {
+            guard case .notFound("NoSuchUpload") = error else { throw .store(error) }
+            try await dropMultipart(multipartID, of: session)
+            return []
+        }
+        return listed
+    }
+
+    /// The store has given the multipart upload up: stores do that after a time of their own, and an operator may. Its parts are
+    /// gone; the session goes on with another one.
+    func dropMultipart(_ multipartID: String, of session: UploadSession) async throws(SessionFailure) {
+        try await transaction { tx in
+            guard try await UploadStore.dropMultipartID(multipartID, of: session.upload.id, in: tx) else {
+                return
+            }
+            try await PartStore.remove(session.upload.id, in: tx)
+        }
+    }
+}

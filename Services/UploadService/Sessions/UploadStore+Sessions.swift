@@ -1,0 +1,213 @@
+import Determinism
+import Digests
+import EventContracts
+import ObjectStore
+import PostgresClient
+
+import struct FoundationEssentials.UUID
+
+/// The statements about uploads that have a part plan.
+extension UploadStore {
+    private static let open: Statement = """
+        INSERT INTO uploads (id, file_id, tenant, owner, name, content_type, declared_size, declared_sha256,
+                             object_key, part_size, part_count, checksum_kind, state, expires_at)
+        VALUES ($1, $2, $3, $4, normalize($5, NFC), $6, $7, $8, $9, $10, $11, $12, 'PENDING',
+                clock_timestamp() + make_interval(secs => $13::bigint / 1000.0))
+        ON CONFLICT (id) DO NOTHING
+        """
+    private static let session: Statement = """
+        SELECT id, file_id, tenant, owner, name, content_type, declared_size, declared_sha256, object_key, part_size,
+               state, s3_upload_id, open_count, failure_reason, attempts, expires_at, created_at, updated_at, checksum_kind
+          FROM uploads WHERE id = $1 AND part_size IS NOT NULL
+        """
+    private static let sessions: Statement = """
+        SELECT id, file_id, tenant, owner, name, content_type, declared_size, declared_sha256, object_key, part_size,
+               state, s3_upload_id, open_count, failure_reason, attempts, expires_at, created_at, updated_at, checksum_kind
+          FROM uploads
+         WHERE tenant = $1 AND owner = $2 AND part_size IS NOT NULL AND ($3::text IS NULL OR state = $3)
+           AND ($4::uuid IS NULL OR id < $4)
+         ORDER BY id DESC LIMIT $5
+        """
+    private static let noteOpening: Statement = """
+        UPDATE uploads SET open_count = open_count + 1 WHERE id = $1 AND state IN ('PENDING', 'ACTIVE')
+        """
+    private static let keepMultipartID: Statement = """
+        UPDATE uploads SET s3_upload_id = $2, updated_at = clock_timestamp()
+         WHERE id = $1 AND s3_upload_id IS NULL AND state IN ('PENDING', 'ACTIVE')
+        """
+    private static let dropMultipartID: Statement = """
+        UPDATE uploads SET s3_upload_id = NULL, seen_part_count = 0, updated_at = clock_timestamp()
+         WHERE id = $1 AND s3_upload_id = $2 AND state IN ('PENDING', 'ACTIVE')
+        """
+    private static let noteBytes: Statement = """
+        UPDATE uploads SET state = 'ACTIVE', updated_at = clock_timestamp(),
+                           expires_at = clock_timestamp() + make_interval(secs => $2::bigint / 1000.0)
+         WHERE id = $1 AND state IN ('PENDING', 'ACTIVE')
+        """
+    private static let noteSeenParts: Statement = """
+        UPDATE uploads SET state = 'ACTIVE', seen_part_count = $2, updated_at = clock_timestamp(),
+                           expires_at = clock_timestamp() + make_interval(secs => $3::bigint / 1000.0)
+         WHERE id = $1 AND state IN ('PENDING', 'ACTIVE') AND seen_part_count < $2
+        """
+    private static let claimCompletion: Statement = """
+        UPDATE uploads SET state = 'COMPLETING', declared_sha256 = coalesce($2, declared_sha256),
+                           updated_at = clock_timestamp()
+         WHERE id = $1 AND state = 'ACTIVE'
+        """
+    private static let recordAttempt: Statement = """
+        UPDATE uploads SET attempts = attempts[greatest(1, cardinality(attempts) - 18):] || $3::text
+         WHERE id = $1 AND state = 'COMPLETING'
+        RETURNING cardinality(attempts) >= $2 AND updated_at <= clock_timestamp() - make_interval(secs => $4::bigint / 1000.0)
+        """
+
+    /// - Returns: false when an upload of that id exists.
+    static func open(
+        _ upload: Upload,
+        _ plan: PartPlan,
+        _ checksum: PartChecksum.Kind?,
+        expiry: Duration,
+        in tx: borrowing Transaction
+    ) async throws(DatabaseError) -> Bool {
+        try await tx.execute(
+            open,
+            upload.id,
+            upload.fileID,
+            upload.tenant,
+            upload.owner,
+            upload.name,
+            upload.contentType,
+            upload.declaredSize,
+            upload.declaredSHA256?.bytes,
+            upload.objectKey.text,
+            plan.partSize,
+            plan.partCount,
+            checksum?.rawValue,
+            expiry.wholeMilliseconds
+        ) == 1
+    }
+
+    static func session(_ id: UUID, on pool: PostgresPool) async throws(DatabaseError) -> UploadSession? {
+        try await pool.query(session, id).first.map(session)
+    }
+
+    /// Another owner's session is not there.
+    static func session(_ id: UUID, of owner: Owner, on pool: PostgresPool) async throws(DatabaseError)
+        -> UploadSession?
+    {
+        guard let found = try await session(id, on: pool), found.upload.tenant == owner.tenant,
+            found.upload.owner == owner.name
+        else { return nil }
+        return found
+    }
+
+    /// Newest first.
+    ///
+    /// - Parameter before: only sessions older than this one, the last of the page before.
+    static func sessions(
+        of owner: Owner,
+        state: UploadState?,
+        before: UUID?,
+        limit: Int,
+        on pool: PostgresPool
+    ) async throws(DatabaseError) -> [UploadSession] {
+        try await pool.query(sessions, owner.tenant, owner.name, state?.rawValue, before, limit).map(session)
+    }
+
+    /// To be committed before the store is asked, so that a multipart upload whose id got lost is looked for later.
+    ///
+    /// - Returns: false when the session is over.
+    static func noteOpening(of id: UUID, on pool: PostgresPool) async throws(DatabaseError) -> Bool {
+        try await pool.execute(noteOpening, id) == 1
+    }
+
+    /// - Returns: false when the session is over, or has another one.
+    static func keepMultipartID(
+        _ multipartID: String,
+        of id: UUID,
+        on pool: PostgresPool
+    ) async throws(DatabaseError) -> Bool {
+        try await pool.execute(keepMultipartID, id, multipartID) == 1
+    }
+
+    /// The store no longer knows it: a new one may be opened.
+    static func dropMultipartID(
+        _ multipartID: String,
+        of id: UUID,
+        in tx: borrowing Transaction
+    ) async throws(DatabaseError) -> Bool {
+        try await tx.execute(dropMultipartID, id, multipartID) == 1
+    }
+
+    /// Bytes are arriving, or about to: the session is active, and its deadline moves on.
+    ///
+    /// - Returns: false when the session is over or being completed.
+    static func noteBytes(
+        of id: UUID,
+        expiry: Duration,
+        in tx: borrowing Transaction
+    ) async throws(DatabaseError) -> Bool {
+        try await tx.execute(noteBytes, id, expiry.wholeMilliseconds) == 1
+    }
+
+    /// Parts that went straight to the store were seen there. More than before is progress.
+    static func noteSeenParts(
+        _ count: Int,
+        of id: UUID,
+        expiry: Duration,
+        on pool: PostgresPool
+    ) async throws(DatabaseError) {
+        _ = try await pool.execute(noteSeenParts, id, count, expiry.wholeMilliseconds)
+    }
+
+    /// - Returns: false unless the session is active.
+    static func claimCompletion(
+        of id: UUID,
+        sha256: Digest256?,
+        in tx: borrowing Transaction
+    ) async throws(DatabaseError) -> Bool {
+        try await tx.execute(claimCompletion, id, sha256?.bytes) == 1
+    }
+
+    /// Adds to what went wrong, of which the last lines are kept. The deadline of completing counts from its claim.
+    ///
+    /// - Returns: whether it is time to give up: after `limit` attempts, and not before `patience` is over.
+    static func recordAttempt(
+        _ line: String,
+        of id: UUID,
+        limit: Int,
+        patience: Duration,
+        on pool: PostgresPool
+    ) async throws(DatabaseError) -> Bool {
+        let row = try await pool.query(recordAttempt, id, limit, line, patience.wholeMilliseconds).first
+        return try row?.bool(0) ?? false
+    }
+
+    private static func session(_ row: Row) throws(DatabaseError) -> UploadSession {
+        guard let objectKey = ObjectKey(try row.text(8)), let state = UploadState(rawValue: try row.text(10)),
+            let plan = PartPlan(stored: try row.int64(6), partSize: try row.int64(9))
+        else { throw .unexpectedResult("a row of uploads has a value this program does not know") }
+        return UploadSession(
+            upload: Upload(
+                id: try row.uuid(0),
+                fileID: try row.uuid(1),
+                tenant: try row.text(2),
+                owner: try row.text(3),
+                name: try row.text(4),
+                contentType: try row.text(5),
+                declaredSize: plan.size,
+                declaredSHA256: try row.optionalBytes(7).flatMap { Digest256(bytes: $0) },
+                objectKey: objectKey
+            ),
+            plan: plan,
+            checksum: try row.optionalText(18).flatMap(PartChecksum.Kind.init),
+            state: state,
+            multipartID: try row.optionalText(11),
+            openCount: try row.int(12),
+            failureReason: try row.optionalText(13),
+            attempts: try row.textArray(14),
+            expiresAt: try row.timestamp(15),
+            createdAt: try row.timestamp(16),
+            updatedAt: try row.timestamp(17)
+        )
+    }
+}
