@@ -1,7 +1,9 @@
+import Digests
 import HTTPTypes
 import Hummingbird
 
 import struct FoundationEssentials.UUID
+import typealias FoundationEssentials.uuid_t
 
 extension KeySlot {
     /// - Parameter facts: whatever else than method, path and caller makes the request what it is, in a fixed order.

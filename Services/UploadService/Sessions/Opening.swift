@@ -16,7 +16,9 @@ extension UploadSessions {
     ) {
         let plan = try self.plan(request)
         let upload = try newUpload(request, of: owner)
-        if try await !isKnown(request.id, to: owner) { try await refuseTakenName(request.name.text, of: owner) }
+        if try await !isKnown(request.id, to: owner) {
+            try await refuseTakenName(request.name.text, of: owner)
+        }
         let isNew: Bool
         do {
             try faults.reach(.beforeSessionOpened)
