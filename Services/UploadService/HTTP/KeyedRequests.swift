@@ -52,7 +52,7 @@ extension IdempotencyKeys {
         case .answered(let answer): return answer
         case .claimed(let claim):
             do { return try await serve(claim) } catch {
-                guard let answer = await release(claim) else { throw error }
+                guard let answer = try await release(claim) else { throw error }
                 return answer
             }
         }
