@@ -65,7 +65,7 @@ let everything: [Target.Dependency] = [
     "ObjectStore", "OutboxRelay", "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceParts",
     "ServiceSettings",
     "TestSupport",
-    "TransactionalOutbox", "UploadService",
+    "TransactionalOutbox", "UploadService", "WaybillCLI",
     asyncHTTPClient, httpTypes, hummingbird, hummingbirdCore, lifecycle, logging, nioCore, nioHTTP1, nioPosix,
 ]
 
@@ -208,9 +208,9 @@ let package = Package(
         program(
             "WaybillCLI",
             [
-                "AccessTokens", "Determinism", "IdempotentInbox", "PostgresClient", "ServiceBootstrap",
-                "TransactionalOutbox",
-                arguments, logging,
+                "AccessTokens", "Determinism", "Digests", "IdempotentInbox", "ObjectStore", "PostgresClient",
+                "SagaEngine", "ServiceBootstrap", "TransactionalOutbox",
+                arguments, asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix, signals,
             ]
         ),
         program("DevBroker", ["CDevBrokerPort", "CRdkafka"]),

@@ -1,17 +1,21 @@
 import ArgumentParser
 import Glibc
 
-/// The `waybill` command: what an operator does by hand. START HERE.
+/// The `waybill` command: what a user does with files, and what an operator does by hand. START HERE.
 @main
 struct WaybillCLI: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "waybill",
         abstract:
-            "What an operator does by hand: access tokens, the outbox, consumer offsets, parked records.",
+            "Stores and fetches files; and what an operator does: tokens, the outbox, offsets, parked records.",
         discussion: """
-            Exit codes: 0 done, 1 refused, 64 wrong usage, 69 a database cannot be reached, 75 no answer yet.
+            Exit codes: 0 done, 1 refused, 64 wrong usage, 69 a server or a database cannot be reached, 75 try again.
             """,
-        subcommands: [TokenCommand.self, OutboxCommand.self, OffsetsCommand.self, ParkedCommand.self]
+        subcommands: [
+            UploadCommand.self, ListCommand.self, GetCommand.self, RemoveCommand.self, RestoreCommand.self,
+            StatusCommand.self, TokenCommand.self, OutboxCommand.self, OffsetsCommand.self,
+            ParkedCommand.self,
+        ]
     )
 
     static func main() async {
