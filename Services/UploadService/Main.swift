@@ -64,14 +64,7 @@ struct UploadService {
                 ProgramService(
                     InboxJanitor(pool: pool, time: time, random: random, logger: frame.makeLogger("inbox"))
                 ),
-                ProgramService(
-                    IdempotencyJanitor(
-                        pool: pool,
-                        time: time,
-                        random: random,
-                        logger: frame.makeLogger("idempotency")
-                    )
-                ),
+                ProgramService(wiring.janitor),
                 ProgramService(health),
                 ProgramService(wiring.server(config, frame)),
             ]

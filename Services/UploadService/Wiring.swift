@@ -35,6 +35,7 @@ struct Wiring: Sendable {
     let sagas: Sagas
     let worker: SagaWorker
     let expiry: UploadExpiry
+    let janitor: IdempotencyJanitor
 
     init(_ surroundings: Surroundings) throws {
         let (pool, limits) = (surroundings.pool, surroundings.limits)
@@ -85,6 +86,12 @@ struct Wiring: Sendable {
             time: time,
             random: random,
             logger: surroundings.makeLogger("expiry")
+        )
+        janitor = IdempotencyJanitor(
+            pool: pool,
+            time: time,
+            random: random,
+            logger: surroundings.makeLogger("idempotency")
         )
     }
 

@@ -15,12 +15,9 @@ extension FileRoutes {
         let (id, owner) = try target(context)
         let conditions = Preconditions(request.headers)
         let isImmediate = try query.flag("purge")
-        let slot = try KeySlot.read(
-            request,
-            of: owner,
-            ["\(isImmediate)"] + request.headers[values: .ifMatch]
-                + request.headers[values: .ifUnmodifiedSince]
-        )
+        let fields = request.headers
+        let facts = ["\(isImmediate)", fields[.ifMatch], fields[.ifNoneMatch], fields[.ifUnmodifiedSince]]
+        let slot = try KeySlot.read(request, of: owner, facts)
         return try await keys.once(slot) { claim in
             let keyed = claim.map { KeyedAnswer(claim: $0, make: Self.answer) }
             let file = try await delete(id, of: owner, isImmediate: isImmediate, context, keyed) { file in

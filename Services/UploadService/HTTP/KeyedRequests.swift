@@ -54,21 +54,21 @@ extension StoredAnswer {
         status: HTTPResponse.Status = .ok,
         location: String? = nil,
         made file: UUID? = nil,
-        isReplay: Bool = false
+        isRepeat: Bool = false
     ) throws {
         self.init(
             status: status.code,
             location: location,
             body: try jsonText(document),
             madeFile: file,
-            isReplay: isReplay
+            isRepeat: isRepeat
         )
     }
 
     var response: Response {
         var fields: HTTPFields = [:]
         if let location { fields[.location] = location }
-        if isReplay { fields[.idempotencyReplayed] = "true" }
+        if isRepeat { fields[.idempotencyReplayed] = "true" }
         return .json(text: body, status: HTTPResponse.Status(code: status), fields: fields)
     }
 }

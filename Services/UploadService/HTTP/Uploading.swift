@@ -133,11 +133,11 @@ extension FileRoutes {
         case 1: return try outcomes[0].result.get().response
         default:
             let items = try outcomes.map { try UploadItemDocument($0.name, $0.result) }
-            let isReplay = outcomes.allSatisfy { (try? $0.result.get().isReplay) ?? false }
+            let isRepeat = outcomes.allSatisfy { (try? $0.result.get().isRepeat) ?? false }
             return try StoredAnswer(
                 ItemsDocument(items: items),
                 status: .multiStatus,
-                isReplay: isReplay
+                isRepeat: isRepeat
             ).response
         }
     }

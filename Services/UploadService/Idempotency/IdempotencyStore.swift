@@ -43,7 +43,7 @@ enum IdempotencyStore {
     private static let letGo: Statement = """
         UPDATE idempotency_keys SET keep_until = clock_timestamp() + interval '30 days' WHERE file_id = $1
         """
-    /// The row of a form stays as long as one of its files.
+    /// The row of a form stays as long as one of its files. By `now()`, which an index can be searched for.
     private static let forget: Statement = """
         WITH due AS (
             SELECT tenant, principal, key, item,
@@ -51,7 +51,7 @@ enum IdempotencyStore {
                     WHERE file.tenant = k.tenant AND file.principal = k.principal AND file.key = k.key
                       AND file.item > 0) AS has_files
               FROM idempotency_keys AS k
-             WHERE keep_until <= clock_timestamp() AND locked_until <= clock_timestamp()
+             WHERE keep_until <= now() AND keep_until < 'infinity' AND locked_until <= now()
              ORDER BY keep_until LIMIT $1 FOR UPDATE OF k SKIP LOCKED),
         kept AS (
             UPDATE idempotency_keys AS k SET keep_until = clock_timestamp() + interval '7 days' FROM due
@@ -156,7 +156,7 @@ enum IdempotencyStore {
                 location: try row.optionalText(3),
                 body: try row.text(4),
                 madeFile: try row.optionalUUID(5),
-                isReplay: true
+                isRepeat: true
             )
         }
         return KeyRow(isSameRequest: try row.bool(0), answer: answer, secondsLocked: try row.int64(6))

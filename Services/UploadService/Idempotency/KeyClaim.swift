@@ -46,7 +46,7 @@ struct StoredAnswer: Equatable, Sendable {
     /// The file that the request has made. The answer is kept as long as it is there, and 30 days more.
     let madeFile: UUID?
     /// Whether it was given before.
-    let isReplay: Bool
+    let isRepeat: Bool
 }
 
 /// A claimed key, and how the answer follows from what the request comes to.

@@ -13,28 +13,25 @@ extension UploadSessions {
     ///   request, or a worker, is at it. `.unfinished`: a worker goes on with it. `.ended`: nothing is kept.
     func complete(_ session: UploadSession, sha256: Digest256?) async throws(SessionFailure) -> UploadSession
     {
-        switch session.state {
-        case .completed: return session
-        case .completing: throw .completing
-        case .failed, .aborted, .expired, .reaped: throw .illegal(session.state)
-        case .pending, .active: break
-        }
-        if let declared = session.upload.declaredSHA256, let sha256, declared != sha256 {
-            throw .digestsDiffer
-        }
-        try await refuseTakenName(
-            session.upload.name,
-            of: Owner(tenant: session.upload.tenant, name: session.upload.owner)
-        )
-        let parts = try await requireParts(of: session)
-        guard let claim = try await claimCompletion(of: session, parts, sha256) else {
-            let now = try await reread(session)
-            guard now.state == .completed else {
-                throw now.state == .completing ? .completing : .illegal(now.state)
+        do throws(SessionFailure) {
+            try requireOpen(session)
+            if let declared = session.upload.declaredSHA256, let sha256, declared != sha256 {
+                throw .digestsDiffer
             }
+            let owner = Owner(tenant: session.upload.tenant, name: session.upload.owner)
+            try await refuseTakenName(session.upload.name, of: owner)
+            let parts = try await requireParts(of: session)
+            guard let claim = try await claimCompletion(of: session, parts, sha256) else {
+                try requireOpen(try await reread(session))
+                throw .completing
+            }
+            return try await drive(claim, session)
+        } catch {
+            // Another request of the same client was faster.
+            let now = try await reread(session)
+            guard now.state == .completed else { throw error }
             return now
         }
-        return try await drive(claim, session)
     }
 
     private func requireParts(of session: UploadSession) async throws(SessionFailure) -> [CompletedPart] {
@@ -51,13 +48,15 @@ extension UploadSessions {
     }
 
     /// From here on the list is frozen, and no part is taken any more. Exactly one of several requests gets through.
-    private func claimCompletion(
+    func claimCompletion(
         of session: UploadSession,
         _ parts: [CompletedPart],
         _ sha256: Digest256?
     ) async throws(SessionFailure) -> SagaClaim? {
         let upload = session.upload
         let saga: NewSaga
+        // What the store was asked to put together has to go when it cannot become a file.
+        let log = [SagaEntry.started(0)]
         do { saga = try CompleteSaga.new(for: upload) } catch { throw .database(.invalidValue("\(error)")) }
         do { try faults.reach(.beforeCompletionClaimed) } catch {
             throw .database(.connectionLost("\(error)"))
@@ -72,10 +71,11 @@ extension UploadSessions {
             try await PartStore.freeze(parts, of: upload.id, in: tx)
             try await SagaStore.insert(
                 saga,
+                log: log,
                 leaseMilliseconds: heartbeat.lease.wholeMilliseconds,
                 in: tx
             )
-            return SagaClaim(of: saga, log: [])
+            return SagaClaim(of: saga, log: log)
         }
         do { try faults.reach(.afterCompletionClaimed) } catch { throw .unfinished }
         return claim

@@ -104,7 +104,6 @@ extension UploadSessions {
         } catch let failure as StoreFailure {
             if case .notFound("NoSuchUpload") = failure {
                 try await dropMultipart(multipartID, of: session)
-                try requireOpen(try await reread(session))
             }
             throw SessionFailure(part: claim.number, failure)
         } catch { throw .store(.outcomeUnknown(reason: "\(error)")) }

@@ -116,7 +116,7 @@ extension UploadSessions {
     }
 
     /// The store has given the multipart upload up: stores do that after a time of their own, and an operator may. Its parts are
-    /// gone; the session goes on with another one.
+    /// gone; the session goes on with another one. Unless the session has ended meanwhile, which is why there is none.
     func dropMultipart(_ multipartID: String, of session: UploadSession) async throws(SessionFailure) {
         try await transaction { tx in
             guard try await UploadStore.dropMultipartID(multipartID, of: session.upload.id, in: tx) else {
@@ -124,5 +124,6 @@ extension UploadSessions {
             }
             try await PartStore.remove(session.upload.id, in: tx)
         }
+        try requireOpen(try await reread(session))
     }
 }

@@ -118,16 +118,19 @@ struct Form {
         Form(text: text + "--\(Self.boundary)\r\n\(head)\r\n\r\n\(content)\r\n")
     }
 
+    @discardableResult
     func send(
         to service: ServiceUnderTest,
         closing: String = "--\(Self.boundary)--\r\n",
+        boundary: String = Self.boundary,
         fields: [(String, String)] = []
     ) async throws -> Answer {
-        try await service.send(
+        let body = (text + closing).replacingOccurrences(of: Self.boundary, with: boundary)
+        return try await service.send(
             .POST,
             "/api/v1/files",
-            fields: fields + [("content-type", "multipart/form-data; boundary=\(Self.boundary)")],
-            body: .bytes(ByteBuffer(string: text + closing))
+            fields: fields + [("content-type", "multipart/form-data; boundary=\(boundary)")],
+            body: .bytes(ByteBuffer(string: body))
         )
     }
 }

@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import Digests
 import Foundation
 import NIOCore
 import NIOHTTP1
@@ -43,6 +44,12 @@ struct SessionClient: Sendable {
             bytes[index] = UInt8(truncatingIfNeeded: index >> 12)
         }
         return bytes
+    }
+
+    static func digest(_ bytes: [UInt8]) -> String {
+        var hasher = SHA256Hasher()
+        bytes.withUnsafeBytes { hasher.update($0) }
+        return hasher.finalize().hex
     }
 
     func slice(_ bytes: [UInt8], part number: Int) -> [UInt8] {

@@ -13,15 +13,9 @@ import Testing
 @Suite struct SessionTests {
     private static let bytes = SessionClient.bytes(11 << 20)
 
-    private static func digest(_ bytes: [UInt8]) -> String {
-        var hasher = SHA256Hasher()
-        bytes.withUnsafeBytes { hasher.update($0) }
-        return hasher.finalize().hex
-    }
-
     @Test func partsComeThroughTheServiceInAnyOrder() async throws {
         try await ServiceUnderTest.run { service in
-            let digest = Self.digest(Self.bytes)
+            let digest = SessionClient.digest(Self.bytes)
             let (client, opened) = try await SessionClient.open(
                 "big.bin",
                 Self.bytes.count,
@@ -40,10 +34,10 @@ import Testing
                         let answer = try await client.put(
                             number,
                             part,
-                            fields: [("x-content-sha256", Self.digest(part))]
+                            fields: [("x-content-sha256", SessionClient.digest(part))]
                         )
                         #expect(answer.status == 200, "\(answer.text)")
-                        #expect(answer.json["sha256"].text == Self.digest(part))
+                        #expect(answer.json["sha256"].text == SessionClient.digest(part))
                     }
                 }
                 try await group.waitForAll()
@@ -77,48 +71,6 @@ import Testing
         }
     }
 
-    @Test func partsGoStraightToTheStore() async throws {
-        try await ServiceUnderTest.run { service in
-            let (client, opened) = try await SessionClient.open(
-                "direct.bin",
-                Self.bytes.count,
-                with: ["url_count": 2, "checksum_algorithm": "sha256"],
-                on: service
-            )
-            // Each part needs its checksum: URLs without would be of no use.
-            #expect(opened.status == 400, "\(opened.text)")
-            #expect(client.id == "none")
-            let (plain, answer) = try await SessionClient.open(
-                "plain.bin",
-                Self.bytes.count,
-                with: ["url_count": 2],
-                on: service
-            )
-            #expect(answer.json["urls"].items.count == 2)
-            #expect(answer.json["state"].text == "PENDING")
-            let more = try await plain.sign(["part_numbers": [3]])
-            #expect(more.status == 200, "\(more.text)")
-            for url in answer.json["urls"].items + more.json["urls"].items {
-                let number = try #require(url["part_number"].number)
-                #expect(
-                    url["headers"]["content-length"].text == "\(plain.slice(Self.bytes, part: number).count)"
-                )
-                #expect(try await SessionClient.send(plain.slice(Self.bytes, part: number), to: url) == 200)
-            }
-            let completed = try await plain.complete()
-            #expect(completed.status == 200, "\(completed.text)")
-            #expect(try await plain.content() == Self.bytes)
-            // Nobody has read the bytes yet.
-            let file = try await service.send(.GET, "/api/v1/files/\(completed.json["file_id"].text ?? "")")
-            #expect(file.json["sha256"].text == nil)
-            for url in answer.json["urls"].items {
-                #expect(try await SessionClient.send(SessionClient.bytes(5 << 20, seed: 9), to: url) == 404)
-            }
-            #expect(try await plain.content() == Self.bytes)
-            try await service.ledger.settle()
-        }
-    }
-
     @Test func anEmptyFileIsOnePartOfNothing() async throws {
         try await ServiceUnderTest.run { service in
             let (client, opened) = try await SessionClient.open("empty", 0, on: service)
@@ -134,7 +86,11 @@ import Testing
         try await ServiceUnderTest.run { service in
             let (client, _) = try await SessionClient.open("a", 100, on: service)
             let (right, wrong) = (SessionClient.bytes(100), SessionClient.bytes(100, seed: 2))
-            let torn = try await client.put(1, wrong, fields: [("x-content-sha256", Self.digest(right))])
+            let torn = try await client.put(
+                1,
+                wrong,
+                fields: [("x-content-sha256", SessionClient.digest(right))]
+            )
             #expect(torn.status == 422)
             #expect(torn.code == "DIGEST_MISMATCH")
             #expect(try await client.facts().json["received_part_count"].number == 0)
@@ -245,26 +201,6 @@ import Testing
             #expect(try await client.complete().status == 200)
             #expect(try await client.abort().code == "INVALID_UPLOAD_STATE")
             #expect(try await client.content() == [1, 2, 3])
-        }
-    }
-
-    @Test func checksumsAreBoundIntoURLs() async throws {
-        try await ServiceUnderTest.run { service in
-            let (client, opened) = try await SessionClient.open(
-                "a",
-                3,
-                with: ["checksum_algorithm": "sha256"],
-                on: service
-            )
-            #expect(opened.status == 201, "\(opened.text)")
-            #expect(try await client.sign(["part_numbers": [1]]).status == 400)
-            let checksum = try #require(Digest256(hex: Self.digest([1, 2, 3]))).base64
-            let signed = try await client.sign(["parts": [["part_number": 1, "checksum_sha256": checksum]]])
-            #expect(signed.status == 200, "\(signed.text)")
-            let url = signed.json["urls"][0]
-            #expect(try await SessionClient.send([3, 2, 1], to: url) == 400)
-            #expect(try await SessionClient.send([1, 2, 3], to: url) == 200)
-            #expect(try await client.complete().status == 200)
         }
     }
 }
