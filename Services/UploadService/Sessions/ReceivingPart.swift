@@ -98,7 +98,8 @@ extension UploadSessions {
                 session.upload.objectKey.text,
                 uploadID: multipartID,
                 number: claim.number,
-                body: .stream(length: size, body)
+                body: .stream(length: size, body),
+                checksum: session.checksum
             )
             try faults.reach(.afterPartSent)
         } catch let failure as StoreFailure {

@@ -22,7 +22,8 @@ struct SeenParts: Equatable, Sendable {
         let size: Int64
         let etag: String
         let sha256: Digest256?
-        /// Of the session's kind, as the store kept it.
+        /// Of the session's kind, or what came with the part where the session has none: the store misses a part whose
+        /// checksum is not named.
         let checksum: PartChecksum?
 
         var completed: CompletedPart { CompletedPart(number: number, etag: etag, checksum: checksum) }
@@ -56,7 +57,7 @@ struct SeenParts: Equatable, Sendable {
                     size: part.size,
                     etag: part.etag,
                     sha256: known?.sha256,
-                    checksum: part.checksums.first { $0.kind == kind }
+                    checksum: part.checksums.first { kind == nil || $0.kind == kind }
                 )
             )
         }

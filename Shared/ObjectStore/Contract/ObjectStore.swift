@@ -64,11 +64,14 @@ public protocol ObjectStore: Sendable {
     ) async throws(StoreFailure) -> String
 
     /// Stores part `number` (1 to 10 000), replacing an earlier part of that number. Returns its ETag.
+    ///
+    /// `checksum` is the kind the upload was created with. The store computes and we compute; what differs is refused.
     func uploadPart(
         _ key: String,
         uploadID: String,
         number: Int,
-        body: ObjectBody
+        body: ObjectBody,
+        checksum: PartChecksum.Kind?
     ) async throws(StoreFailure) -> String
 
     /// At most 1 000 parts with numbers above `after`, ascending.
@@ -113,6 +116,15 @@ extension ObjectStore {
     }
 
     public func delete(_ key: String) async throws(StoreFailure) { try await delete(key, versionID: nil) }
+
+    public func uploadPart(
+        _ key: String,
+        uploadID: String,
+        number: Int,
+        body: ObjectBody
+    ) async throws(StoreFailure) -> String {
+        try await uploadPart(key, uploadID: uploadID, number: number, body: body, checksum: nil)
+    }
 
     public func createMultipartUpload(
         _ key: String,

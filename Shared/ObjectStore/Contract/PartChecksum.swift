@@ -47,6 +47,16 @@ extension PartChecksum.Kind {
 
     public var headerName: String { self == .md5 ? "content-md5" : "x-amz-checksum-\(rawValue)" }
 
+    /// The same for a body that is not known beforehand; nil for MD5, which no store takes behind one.
+    var trailing: StoreProfile.TrailingChecksum? {
+        switch self {
+        case .sha256: .sha256
+        case .crc32c: .crc32c
+        case .crc64nvme: .crc64nvme
+        case .md5: nil
+        }
+    }
+
     /// As `x-amz-checksum-algorithm` and, behind `Checksum`, XML call it; nil for MD5, which is none of these.
     var wireName: String? { self == .md5 ? nil : rawValue.uppercased() }
 }

@@ -13,6 +13,7 @@ public struct StoreProfile: Sendable {
     public enum TrailingChecksum: Sendable {
         case sha256
         case crc32c
+        case crc64nvme
     }
 
     public var streamSigning: StreamSigning = .unsigned

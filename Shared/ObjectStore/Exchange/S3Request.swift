@@ -23,6 +23,8 @@ struct S3Request {
     var query: [(name: String, value: String)] = []
     var headers: [(name: String, value: String)] = []
     var payload = Payload.none
+    /// Follows a streamed payload, whatever the profile would let follow.
+    var trailer: StoreProfile.TrailingChecksum?
     var effect: Effect
     /// The store may answer 200 and say in the body that it failed.
     var mayFailWith200 = false

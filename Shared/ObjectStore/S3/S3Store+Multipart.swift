@@ -26,12 +26,21 @@ extension S3Store {
         _ key: String,
         uploadID: String,
         number: Int,
-        body: ObjectBody
+        body: ObjectBody,
+        checksum: PartChecksum.Kind?
     ) async throws(StoreFailure) -> String {
         try validatePartNumber(number, profile)
         var request = S3Request(.PUT, key, effect: .idempotent)
         request.query = [("partNumber", String(number)), ("uploadId", uploadID)]
         request.payload = try await payload(of: body)
+        if profile.checksumsEnforced, let trailer = checksum?.trailing {
+            request.trailer = trailer
+            if case .bytes(let buffer) = request.payload {
+                var sum = RunningChecksum(trailer)
+                buffer.withUnsafeReadableBytes { sum.update($0) }
+                request.headers.append((trailer.headerName, sum.base64))
+            }
+        }
         let etag = unquoted(try await perform(request).header("etag"))
         guard !etag.isEmpty else { throw .unexpectedAnswer("a part without an ETag") }
         return etag

@@ -15,7 +15,11 @@ struct SignedRequest {
         _ signer: RequestSigner,
         at moment: SigningMoment
     ) {
-        let body = Self.plan(request.payload, settings.profile.streamSigning)
+        let streamSigning = settings.profile.streamSigning
+        let body = Self.plan(
+            request.payload,
+            request.trailer.map { streamSigning.with($0) } ?? streamSigning
+        )
         var headers = request.headers + body.headers
         headers.append(("host", endpoint.authority))
         headers.append(("x-amz-content-sha256", body.payloadHash))
@@ -106,5 +110,13 @@ struct SignedRequest {
             ],
             trailer: (checksum, isSigned)
         )
+    }
+}
+
+extension StoreProfile.StreamSigning {
+    /// With that checksum behind the body, signed where it would be signed.
+    fileprivate func with(_ checksum: StoreProfile.TrailingChecksum) -> Self {
+        if case .signedTrailer = self { return .signedTrailer(checksum) }
+        return .unsignedTrailer(checksum)
     }
 }

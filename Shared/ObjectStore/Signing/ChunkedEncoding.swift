@@ -123,6 +123,7 @@ extension StoreProfile.TrailingChecksum {
         switch self {
         case .sha256: "x-amz-checksum-sha256"
         case .crc32c: "x-amz-checksum-crc32c"
+        case .crc64nvme: "x-amz-checksum-crc64nvme"
         }
     }
 
@@ -130,6 +131,7 @@ extension StoreProfile.TrailingChecksum {
         switch self {
         case .sha256: 44
         case .crc32c: 8
+        case .crc64nvme: 12
         }
     }
 }

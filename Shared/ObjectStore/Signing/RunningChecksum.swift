@@ -4,6 +4,7 @@ import Digests
 struct RunningChecksum {
     let kind: StoreProfile.TrailingChecksum
     private var crc32c = CRC32C()
+    private var crc64nvme = CRC64NVME()
     private var sha256: SHA256Box?
 
     init(_ kind: StoreProfile.TrailingChecksum) {
@@ -15,6 +16,7 @@ struct RunningChecksum {
         switch kind {
         case .sha256: sha256?.hasher.update(bytes)
         case .crc32c: crc32c.update(bytes)
+        case .crc64nvme: crc64nvme.update(bytes)
         }
     }
 
@@ -23,6 +25,7 @@ struct RunningChecksum {
         switch kind {
         case .sha256: sha256?.finish() ?? ""
         case .crc32c: crc32c.base64
+        case .crc64nvme: crc64nvme.base64
         }
     }
 }

@@ -61,6 +61,44 @@ struct ChecksumDemandTests {
         }
     }
 
+    @Test(
+        "parts sent by this client bear the upload's kind, or the profile's",
+        arguments: [.sha256, .crc32c, .crc64nvme, nil] as [PartChecksum.Kind?]
+    )
+    func sent(kind: PartChecksum.Kind?) async throws {
+        try await DevStoreFixture.with { fixture in
+            try await fixture.withClient(streamSigning: .unsignedTrailer(.crc32c)) { client in
+                let id = try await client.createMultipartUpload(
+                    "k",
+                    contentType: nil,
+                    metadata: [:],
+                    checksum: kind
+                )
+                let long = 5 << 20
+                let bodies: [ObjectBody] = [
+                    .stream(length: Int64(long), Pattern(count: long)),
+                    .bytes(Pattern.bytes(long..<long + 3)),
+                ]
+                for (body, number) in zip(bodies, 1...) {
+                    _ = try await client.uploadPart(
+                        "k",
+                        uploadID: id,
+                        number: number,
+                        body: body,
+                        checksum: kind
+                    )
+                }
+                let listed = try await client.listParts("k", uploadID: id, after: 0).parts
+                #expect(
+                    listed.map(\.checksums).map { $0.map(\.kind) }
+                        == (kind.map { [[$0], [$0]] } ?? [[.crc32c], []])
+                )
+                _ = try await complete(id, listed.map { CompletedPart($0) }, client)
+                #expect(try await client.get("k").body.all() == Pattern.bytes(count: long + 3))
+            }
+        }
+    }
+
     @Test("a part that came with a checksum is missed where the list does not name it")
     func unnamed() async throws {
         try await DevStoreFixture.with { fixture in

@@ -51,6 +51,7 @@ struct DevStoreFixture {
         accessKey: String = DevStoreFixture.accessKey,
         attemptLimit: Int = 1,
         presigning: S3Presigning = S3Presigning(),
+        streamSigning: StoreProfile.StreamSigning = .unsigned,
         _ body: (S3Store) async throws -> Value
     ) async throws -> Value {
         var settings = S3Settings(
@@ -62,6 +63,7 @@ struct DevStoreFixture {
         settings.profile.checksumsEnforced = true
         settings.retries.attemptLimit = attemptLimit
         settings.presigning = presigning
+        settings.profile.streamSigning = streamSigning
         let client = try S3Store(
             settings,
             time: SystemTime(),

@@ -15,7 +15,7 @@ struct ObjectStreamTests {
 
     @Test("a stream with a trailing checksum arrives whole", arguments: [true, false])
     func trailers(isSigned: Bool) async throws {
-        for checksum in [StoreProfile.TrailingChecksum.sha256, .crc32c] {
+        for checksum in [StoreProfile.TrailingChecksum.sha256, .crc32c, .crc64nvme] {
             try await StoreFixture.with {
                 $0.profile.streamSigning = isSigned ? .signedTrailer(checksum) : .unsignedTrailer(checksum)
             } _: { fixture in

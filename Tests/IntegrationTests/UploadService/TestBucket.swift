@@ -36,6 +36,10 @@ struct TestBucket: Sendable {
             bucket: name,
             credentials: S3Credentials(accessKeyID: "test", secretAccessKey: "test-secret-key")
         )
+        // As the profile `devstore` has it.
+        settings.profile.checksumsEnforced = true
+        settings.profile.conditionalWritesEnforced = true
+        settings.profile.streamSigning = .unsignedTrailer(.crc32c)
         settings.retries.base = .milliseconds(10)
         settings.retries.attemptLimit = 3
         return try S3Store(

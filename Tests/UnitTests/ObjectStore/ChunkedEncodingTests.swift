@@ -57,7 +57,7 @@ struct ChunkedEncodingTests {
         [true, false]
     )
     func announcedLength(length: Int, isSigned: Bool) {
-        for checksum in [StoreProfile.TrailingChecksum.sha256, .crc32c] {
+        for checksum in [StoreProfile.TrailingChecksum.sha256, .crc32c, .crc64nvme] {
             let signing = ChunkedEncoder.Signing(
                 signer: AWSExample.signer,
                 moment: AWSExample.moment,
