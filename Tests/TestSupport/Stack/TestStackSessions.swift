@@ -31,7 +31,12 @@ extension TestStack {
                 : try await send("PUT", .uploadService, "\(Self.sessionsPath)/\(id)/parts/1", body: bytes)
             guard sent.status == 200 || sent.string("errorCode") == "UPLOAD_COMPLETING" else { return sent }
         }
-        let completed = try await send("POST", .uploadService, "\(Self.sessionsPath)/\(id)/complete", body: [])
+        let completed = try await send(
+            "POST",
+            .uploadService,
+            "\(Self.sessionsPath)/\(id)/complete",
+            body: []
+        )
         if completed.status == 200, let file = completed.string("file_id") { remember(file, name, bytes) }
         return completed
     }
