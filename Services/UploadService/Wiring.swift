@@ -99,7 +99,7 @@ struct Wiring: Sendable {
     func makeRouter() -> Router<ServiceContext> {
         let (health, metrics, time) = (surroundings.health, surroundings.metrics, surroundings.time)
         let figures = UploadFigures(metrics)
-        let uploads = SessionRoutes(sessions: sessions, figures: figures)
+        let uploads = SessionRoutes(sessions: sessions, keys: keys, figures: figures)
         let files = FileRoutes(
             receive: receive,
             actions: actions,

@@ -16,8 +16,7 @@ struct DigestContext: ~Copyable, @unchecked Sendable {
     /// FIPS). Going on would mean wrong digests, so the process stops, as Swift's own allocations do.
     init(_ algorithm: DigestAlgorithm) {
         guard let made = EVP_MD_CTX_new() else { preconditionFailure("EVP_MD_CTX_new: out of memory") }
-        let method = algorithm == .sha256 ? EVP_sha256() : EVP_md5()
-        guard EVP_DigestInit_ex(made, method, nil) == 1 else {
+        guard EVP_DigestInit_ex(made, DigestMethod.of(algorithm), nil) == 1 else {
             preconditionFailure("EVP_DigestInit_ex refused \(algorithm)")
         }
         raw = made
@@ -40,6 +39,27 @@ struct DigestContext: ~Copyable, @unchecked Sendable {
             }
             count = Int(length)
         }
+    }
+}
+
+/// OpenSSL's implementation of an algorithm, looked up once: `EVP_sha256()` would have it looked up at each use.
+///
+/// `@unchecked Sendable` is true because OpenSSL never changes a method it has handed out, and these are never freed.
+private struct DigestMethod: @unchecked Sendable {
+    private let raw: OpaquePointer
+
+    private init(_ name: String) {
+        guard let fetched = EVP_MD_fetch(nil, name, nil) else {
+            preconditionFailure("OpenSSL has no \(name)")
+        }
+        raw = fetched
+    }
+
+    private static let sha256 = DigestMethod("SHA256")
+    private static let md5 = DigestMethod("MD5")
+
+    static func of(_ algorithm: DigestAlgorithm) -> OpaquePointer {
+        algorithm == .sha256 ? sha256.raw : md5.raw
     }
 }
 

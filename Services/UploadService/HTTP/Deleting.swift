@@ -62,7 +62,9 @@ extension FileRoutes {
             let answer = try StoredAnswer(ItemsDocument(items: items), status: .multiStatus)
             guard let claim else { return answer }
             // What may be answered otherwise is not to be repeated for ever.
-            if items.contains(where: { $0.status >= 500 }) { return await keys.release(claim) ?? answer }
+            if items.contains(where: { $0.status >= 500 }) {
+                return (try? await keys.release(claim)) ?? answer
+            }
             return await keys.finish(claim, answer)
         }.response
     }

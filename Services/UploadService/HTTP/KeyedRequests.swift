@@ -1,7 +1,9 @@
+import Digests
 import HTTPTypes
 import Hummingbird
 
 import struct FoundationEssentials.UUID
+import typealias FoundationEssentials.uuid_t
 
 extension KeySlot {
     /// - Parameter facts: whatever else than method, path and caller makes the request what it is, in a fixed order.
@@ -26,6 +28,16 @@ extension KeySlot {
     }
 }
 
+extension KeySlot {
+    /// An id that follows from caller and key alone (RFC 9562, version 8): what the request makes under it, it makes once.
+    var derivedID: UUID {
+        var bytes = RequestFingerprint([owner.tenant, owner.name, key.text, "upload"]).digest.bytes
+        bytes[6] = bytes[6] & 0x0F | 0x80
+        bytes[8] = bytes[8] & 0x3F | 0x80
+        return bytes.withUnsafeBytes { UUID(uuid: $0.loadUnaligned(as: uuid_t.self)) }
+    }
+}
+
 extension IdempotencyKeys {
     /// Serves a request, or answers as it was answered before. Without a key it is just served.
     ///
@@ -40,7 +52,7 @@ extension IdempotencyKeys {
         case .answered(let answer): return answer
         case .claimed(let claim):
             do { return try await serve(claim) } catch {
-                guard let answer = await release(claim) else { throw error }
+                guard let answer = try await release(claim) else { throw error }
                 return answer
             }
         }

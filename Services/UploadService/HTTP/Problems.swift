@@ -101,6 +101,14 @@ extension KeyFailure: ProblemConvertible {
             )
         case .inUse(let pause): Self.inUse(after: pause)
         case .overtaken: Self.inUse(after: 1)
+        case .unsettled:
+            Problem(
+                .outcomeUnknown,
+                503,
+                "The request may or may not have had its effect. Send it again with the same Idempotency-Key for its answer.",
+                isRetryable: true,
+                retryAfterSeconds: 5
+            )
         case .database(let failure): Problem(database: failure)
         case .interrupted: .interrupted
         }

@@ -37,7 +37,13 @@ struct SessionBody: Decodable {
         )
     }
 
-    func session() throws -> NewSession {
+    /// What makes the request what it is; how many URLs it wants does not.
+    var facts: [String?] {
+        [name, String(size), contentType, sha256, partSize.map { String($0) }, uploadID, checksum]
+    }
+
+    /// - Parameter derived: the id where the client has chosen none.
+    func session(id derived: UUID?) throws -> NewSession {
         guard size >= 0 else { throw RequestRefusal.body("must have a size of 0 or more bytes") }
         guard (0...UploadSessions.urlCountLimit).contains(urlCount ?? 0) else {
             throw RequestRefusal.body("must have a url_count from 0 to \(UploadSessions.urlCountLimit)")
@@ -48,7 +54,7 @@ struct SessionBody: Decodable {
             )
         }
         return NewSession(
-            id: try uploadID.map(Self.id),
+            id: try uploadID.map(Self.id) ?? derived,
             name: try FileName(name),
             contentType: ContentType(declared: contentType),
             size: size,

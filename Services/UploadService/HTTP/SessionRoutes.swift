@@ -13,6 +13,7 @@ struct SessionRoutes: Sendable {
     static let path = "/api/v1/uploads"
 
     let sessions: UploadSessions
+    let keys: IdempotencyKeys
     let figures: UploadFigures
 
     func add(to routes: some RouterMethods<ServiceContext>) {
@@ -30,7 +31,9 @@ struct SessionRoutes: Sendable {
         _ = try QueryItems(of: request, known: [])
         let owner = Owner(try context.requireCaller())
         let body = try await SessionBody(request, context)
-        let asked = try body.session()
+        let slot = try KeySlot.read(request, of: owner, body.facts)
+        if let slot { try await keys.reserve(slot) }
+        let asked = try body.session(id: slot?.derivedID)
         let (session, isNew) = try await logged("opening of a session", context) {
             () throws(SessionFailure) in
             try await sessions.open(asked, of: owner)
@@ -40,11 +43,9 @@ struct SessionRoutes: Sendable {
             try await firstURLs(of: session, body.urlCount)
         }
         let document = SessionDocument(try await sessions.reread(session), seen: nil, urls: urls)
-        return try .json(
-            document,
-            status: isNew ? .created : .ok,
-            fields: [.location: "\(Self.path)/\(session.upload.id.text)"]
-        )
+        var fields: HTTPFields = [.location: "\(Self.path)/\(session.upload.id.text)"]
+        if slot != nil, !isNew { fields[.idempotencyReplayed] = "true" }
+        return try .json(document, status: isNew || slot != nil ? .created : .ok, fields: fields)
     }
 
     /// A session that is over, or being completed, has no use for them.
@@ -92,7 +93,9 @@ struct SessionRoutes: Sendable {
     private func complete(_ request: Request, _ context: ServiceContext) async throws -> Response {
         _ = try QueryItems(of: request, known: [])
         let session = try await session(context)
-        let digest = try await CompletionBody(request, context).digest()
+        let body = try await CompletionBody(request, context)
+        let digest = try body.digest()
+        try await reserveKey(request, of: session, [body.sha256])
         do {
             let completed = try await logged("completion", context) { () throws(SessionFailure) in
                 try await sessions.complete(session, sha256: digest)
@@ -108,10 +111,17 @@ struct SessionRoutes: Sendable {
     private func abort(_ request: Request, _ context: ServiceContext) async throws -> Response {
         _ = try QueryItems(of: request, known: [])
         let session = try await session(context)
+        try await reserveKey(request, of: session, [])
         let aborted = try await logged("abort", context) { () throws(SessionFailure) in
             try await sessions.abort(session)
         }
         return try .json(SessionDocument(aborted, seen: nil))
+    }
+
+    /// What is asked for has the same answer however often it is sent; the key must only not be used for anything else.
+    private func reserveKey(_ request: Request, of session: UploadSession, _ facts: [String?]) async throws {
+        let owner = Owner(tenant: session.upload.tenant, name: session.upload.owner)
+        if let slot = try KeySlot.read(request, of: owner, facts) { try await keys.reserve(slot) }
     }
 
     func session(_ context: ServiceContext) async throws -> UploadSession {

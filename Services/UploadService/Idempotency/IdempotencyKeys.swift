@@ -53,14 +53,15 @@ struct IdempotencyKeys: Sendable {
             }
             try faults.reach(.afterKeyAnswered)
             return answer
-        } catch { return await release(claim) ?? answer }
+        } catch { return (try? await release(claim)) ?? answer }
     }
 
     /// Lets the key go after a failure, also when the request's task is cancelled. When that cannot be done the lease runs out.
     ///
     /// - Returns: the answer, when the request has one although it seemed to fail.
-    func release(_ claim: KeyClaim) async -> StoredAnswer? {
-        let work = Task { () -> StoredAnswer? in
+    /// - Throws: `.unsettled`.
+    func release(_ claim: KeyClaim) async throws(KeyFailure) -> StoredAnswer? {
+        let work = Task { () -> Result<StoredAnswer?, KeyFailure> in
             do {
                 try faults.reach(.beforeKeyReleased)
                 let answer = try await pool.withTransaction {
@@ -68,10 +69,10 @@ struct IdempotencyKeys: Sendable {
                     try await IdempotencyStore.release(claim, in: tx)
                 }
                 try faults.reach(.afterKeyReleased)
-                return answer
-            } catch { return nil }
+                return .success(answer)
+            } catch { return .failure(.unsettled) }
         }
-        return await work.value
+        return try await work.value.get()
     }
 }
 

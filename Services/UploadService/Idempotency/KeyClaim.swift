@@ -32,6 +32,8 @@ enum KeyFailure: Error, Sendable {
     case inUse(retryAfterSeconds: Int)
     /// Another request took the key over meanwhile. Nothing was changed.
     case overtaken
+    /// The request failed, but the key could not be let go: another one that took over may have had the effect.
+    case unsettled
     /// Nothing was done.
     case database(DatabaseError)
     case interrupted

@@ -14,9 +14,12 @@ extension UploadSessions {
     func open(_ request: NewSession, of owner: Owner) async throws(SessionFailure) -> (
         UploadSession, isNew: Bool
     ) {
+        guard request.checksum == nil || store.profile.checksumsEnforced else { throw .checksumsUnchecked }
         let plan = try self.plan(request)
         let upload = try newUpload(request, of: owner)
-        if request.id == nil { try await refuseTakenName(request.name.text, of: owner) }
+        if try await !isKnown(request.id, to: owner) {
+            try await refuseTakenName(request.name.text, of: owner)
+        }
         let isNew: Bool
         do {
             try faults.reach(.beforeSessionOpened)
@@ -36,6 +39,14 @@ extension UploadSessions {
         }
         guard isNew || session.isOpened(by: request, plan) else { throw .idTaken }
         return (session, isNew)
+    }
+
+    private func isKnown(_ id: UUID?, to owner: Owner) async throws(SessionFailure) -> Bool {
+        guard let id else { return false }
+        do throws(SessionFailure) {
+            _ = try await find(id, of: owner)
+            return true
+        } catch .notFound { return false }
     }
 
     private func plan(_ request: NewSession) throws(SessionFailure) -> PartPlan {

@@ -22,7 +22,7 @@ final class RequestSigner: Sendable {
         let name: String
         /// `20130524/us-east-1/s3/aws4_request`
         let scope: String
-        let key: [UInt8]
+        let key: HMACKey
     }
 
     let credentials: S3Credentials
@@ -56,7 +56,7 @@ final class RequestSigner: Sendable {
         text.append(line: moment.stamp)
         text.append(line: day.scope)
         text.append(lines)
-        return hexText(hmacSHA256(key: day.key, message: text.bytes))
+        return hexText(day.key.authenticate(text.bytes))
     }
 
     func scope(_ moment: SigningMoment) -> String { day(moment).scope }
@@ -97,7 +97,11 @@ final class RequestSigner: Sendable {
             let dated = hmacSHA256(key: "AWS4\(credentials.secretAccessKey)".utf8, message: moment.day)
             let regional = hmacSHA256(key: dated, message: region)
             let key = hmacSHA256(key: hmacSHA256(key: regional, message: "s3"), message: "aws4_request")
-            let day = Day(name: moment.day, scope: "\(moment.day)/\(region)/s3/aws4_request", key: key)
+            let day = Day(
+                name: moment.day,
+                scope: "\(moment.day)/\(region)/s3/aws4_request",
+                key: HMACKey(key)
+            )
             cached = day
             return day
         }

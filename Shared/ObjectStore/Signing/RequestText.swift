@@ -21,14 +21,18 @@ struct RequestText {
     ///
     /// Source: AWS, "Create a canonical request", UriEncode.
     mutating func append(encoded text: String, keepingSlash: Bool = false) {
-        for byte in text.utf8 {
-            if isUnreserved(byte) || (keepingSlash && byte == UInt8(ascii: "/")) {
-                bytes.append(byte)
-            } else {
+        var text = text
+        text.withUTF8 { source in
+            var plain = source.startIndex
+            for (place, byte) in source.enumerated()
+            where !isUnreserved(byte) && !(keepingSlash && byte == UInt8(ascii: "/")) {
+                bytes.append(contentsOf: source[plain..<place])
                 bytes.append(UInt8(ascii: "%"))
                 bytes.append(upperHexDigit(byte >> 4))
                 bytes.append(upperHexDigit(byte & 0x0F))
+                plain = place + 1
             }
+            bytes.append(contentsOf: source[plain...])
         }
     }
 }

@@ -4,11 +4,24 @@ func validateKey(_ key: String) throws(StoreFailure) {
         throw .refused(status: 0, code: "InvalidKey", message: "a key has 1 to 1024 bytes")
     }
     // An HTTP library on the way may resolve such a segment and address another object.
-    guard
-        !key.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).contains(where: {
-            $0.count <= 2 && !$0.isEmpty && $0.allSatisfy { $0 == UInt8(ascii: ".") }
-        })
-    else { throw .refused(status: 0, code: "InvalidKey", message: "a key has no segment that is . or ..") }
+    guard !hasDotSegment(key) else {
+        throw .refused(status: 0, code: "InvalidKey", message: "a key has no segment that is . or ..")
+    }
+}
+
+/// Whether a segment is `.` or `..`.
+private func hasDotSegment(_ key: String) -> Bool {
+    var (length, dots) = (0, 0)
+    for byte in key.utf8 {
+        if byte == UInt8(ascii: "/") {
+            if (1...2).contains(length), dots == length { return true }
+            (length, dots) = (0, 0)
+        } else {
+            length += 1
+            if byte == UInt8(ascii: ".") { dots += 1 }
+        }
+    }
+    return (1...2).contains(length) && dots == length
 }
 
 /// Header values are visible ASCII and inner spaces: anything else would end the header, or be signed differently than sent.

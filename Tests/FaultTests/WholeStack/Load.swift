@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -10,6 +11,8 @@ struct Load {
     private var round = 0
     /// Names and texts of files that may be stored.
     private var unanswered: [String: String] = [:]
+    /// Sessions that may be complete: the name, and the id the client chose.
+    private var openSessions: [String: String] = [:]
     private(set) var acknowledgedCount = 0
 
     init(_ stack: TestStack) { self.stack = stack }
@@ -30,6 +33,7 @@ struct Load {
             _ = try? await stack.restore(kept)
         }
         if let purged { _ = try? await stack.delete(purged, purge: true) }
+        await useSessions()
         _ = try? await stack.send(
             "POST",
             .uploadService,
@@ -51,5 +55,25 @@ struct Load {
         unanswered[name] = nil
         acknowledgedCount += 1
         return answer.string("id")
+    }
+
+    /// One by this service and one straight to the store; one is given up.
+    private mutating func useSessions() async {
+        openSessions["parts-\(round)"] = UUID().uuidString
+        openSessions["direct-\(round)"] = UUID().uuidString
+        for (name, id) in openSessions {
+            let answer = try? await stack.uploadBySession(
+                name,
+                Array("part of \(name)".utf8),
+                id: id,
+                isDirect: name.hasPrefix("direct")
+            )
+            guard answer?.status == 200 else { continue }
+            openSessions[name] = nil
+            acknowledgedCount += 1
+        }
+        let aborted = UUID().uuidString
+        _ = try? await stack.openSession("aborted-\(round)", size: 10, id: aborted)
+        _ = try? await stack.abortSession(aborted)
     }
 }

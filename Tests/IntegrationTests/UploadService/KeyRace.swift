@@ -50,7 +50,7 @@ struct KeyRace: Sendable {
         let contradictions = try await withThrowingTaskGroup(of: Bool.self) { group in
             var count = 0
             for number in 0..<keyCount {
-                if number >= 4 { count += try await group.next() == true ? 1 : 0 }
+                if number >= 12 { count += try await group.next() == true ? 1 : 0 }
                 group.addTask { try await answers(to: "key-\(number)", clientCount).count != 1 }
             }
             for try await isContradiction in group { count += isContradiction ? 1 : 0 }
@@ -121,7 +121,7 @@ struct KeyRace: Sendable {
                 return id
             }
             return chance.oneIn(6) ? nil : id
-        } catch { return await keys.release(claim).flatMap { Int64($0.body) } }
+        } catch { return try await keys.release(claim).flatMap { Int64($0.body) } }
     }
 }
 

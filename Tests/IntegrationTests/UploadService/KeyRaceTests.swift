@@ -55,7 +55,7 @@ struct KeyRaceTests {
         }
     }
 
-    private static let fileCount = 40
+    private static let fileCount = 30
     private static let census: Statement = "SELECT count(*), count(DISTINCT name) FROM files"
     private static let versions: Statement = "SELECT version FROM files"
     private static let runOut: Statement =

@@ -31,6 +31,16 @@ extension Evidence {
         for upload in uploads where upload.isDoomed {
             found += leftovers(of: upload.objectKey, "I4", "\(upload.state) upload \(upload.id)", index)
         }
+        for upload in uploads
+        where upload.state == "COMPLETED" && remains.openUploads.contains(upload.objectKey) {
+            found.append(
+                Violation(
+                    "I4",
+                    upload.objectKey,
+                    "COMPLETED upload \(upload.id) still has an open multipart upload"
+                )
+            )
+        }
         for file in files where file.state == "PURGED" {
             found += leftovers(of: file.objectKey, "I5", "PURGED file \(file.id)", index)
         }
@@ -92,7 +102,9 @@ extension Evidence {
             let isOfUpload = request.query["uploadId"] != nil
             switch request.method {
             case "DELETE":
-                if !index.isDoomed(key) {
+                // A multipart upload that is not the row's own was opened and never used.
+                let isStray = isOfUpload && request.query["uploadId"] != index.uploadOfKey[key]?.multipartID
+                if !index.isDoomed(key), !isStray {
                     let row = index.fileOfKey[key]?.state ?? index.uploadOfKey[key]?.state ?? "no row"
                     found.append(Violation("I37", key, "DELETE of a key with \(row)"))
                 }

@@ -5,8 +5,18 @@ public struct UploadRow: Equatable, Sendable {
     public var tenant: String
     public var objectKey: String
     public var state: String
+    /// The store's id of the multipart upload that the row knows.
+    public var multipartID: String?
 
-    public init(id: String, fileID: String, tenant: String, objectKey: String, state: String) {
+    public init(
+        id: String,
+        fileID: String,
+        tenant: String,
+        objectKey: String,
+        state: String,
+        multipartID: String? = nil
+    ) {
+        self.multipartID = multipartID
         self.id = id
         self.fileID = fileID
         self.tenant = tenant

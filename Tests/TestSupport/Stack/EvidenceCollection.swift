@@ -43,7 +43,7 @@ extension TestStack {
     }
 
     private static let uploads: Statement =
-        "SELECT id, file_id, tenant, object_key, state FROM uploads ORDER BY id"
+        "SELECT id, file_id, tenant, object_key, state, s3_upload_id FROM uploads ORDER BY id"
     private static let files: Statement = """
         SELECT id, upload_id, tenant, owner, name, size, encode(coalesce(sha256, verified_sha256), 'hex'),
                object_key, state, version, index_state
@@ -73,7 +73,8 @@ extension UploadRow {
             fileID: try row.text(1),
             tenant: try row.text(2),
             objectKey: try row.text(3),
-            state: try row.text(4)
+            state: try row.text(4),
+            multipartID: try row.optionalText(5)
         )
     }
 }

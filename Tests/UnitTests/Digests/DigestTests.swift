@@ -38,6 +38,16 @@ struct DigestTests {
         #expect(hmacSHA256(key: [], message: [UInt8]()).count == 32)
     }
 
+    @Test("a kept key authenticates as the key itself does", arguments: [0, 1, 32, 63, 64, 65, 131])
+    func hmacKey(length: Int) {
+        let key = (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ 3) }
+        let kept = HMACKey(key)
+        for count in [0, 1, 55, 56, 64, 1_000] {
+            let message = [UInt8](repeating: 0xA5, count: count)
+            #expect(kept.authenticate(message) == hmacSHA256(key: key, message: message))
+        }
+    }
+
     @Test("a digest is read from hex in either case and from base64, and from nothing else")
     func parsing() {
         let digest = Digest256.of("abc")

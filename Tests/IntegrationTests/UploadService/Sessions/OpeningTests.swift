@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Foundation
 import NIOCore
 import NIOHTTP1
+import PostgresClient
 import TestSupport
 import Testing
 
@@ -46,6 +47,46 @@ import Testing
             let late = try await SessionClient.open("a", 100, with: ["upload_id": id], on: service).1
             #expect(late.status == 200)
             #expect(late.json["state"].text == "COMPLETED")
+        }
+    }
+
+    @Test func aKeyOpensOneSession() async throws {
+        try await ServiceUnderTest.run { service in
+            func open(_ key: String, _ name: String, as token: String = ServiceUnderTest.ann) async throws
+                -> Answer
+            {
+                let body = try SessionClient.json(["name": name, "size": 3])
+                return try await service.send(
+                    .POST,
+                    SessionClient.path,
+                    as: token,
+                    fields: [("idempotency-key", key)],
+                    body: body
+                )
+            }
+            let first = try await open("k", "a")
+            let again = try await open("k", "a")
+            #expect((first.status, again.status) == (201, 201))
+            #expect(first.json["upload_id"].text == again.json["upload_id"].text)
+            #expect(again.fields.first(name: "idempotency-replayed") == "true")
+            #expect(again.json["urls"].items.count == 1)
+            #expect(try await open("k", "b").code == "IDEMPOTENCY_KEY_REUSED")
+            let stranger = try await open("k", "a", as: ServiceUnderTest.zoe)
+            #expect(stranger.status == 201)
+            #expect(stranger.json["upload_id"].text != first.json["upload_id"].text)
+            let client = SessionClient(service: service, id: try #require(first.json["upload_id"].text))
+            let used = try await service.send(
+                .POST,
+                "\(SessionClient.path)/\(client.id)/complete",
+                fields: [("idempotency-key", "k")],
+                body: .bytes(ByteBuffer())
+            )
+            #expect(used.code == "IDEMPOTENCY_KEY_REUSED")
+            // Nothing that signs is kept.
+            let kept = try await service.pool.query(
+                "SELECT count(*) FROM idempotency_keys WHERE body ~ 'X-Amz'"
+            )
+            #expect(try kept.first?.int(0) == 0)
         }
     }
 
