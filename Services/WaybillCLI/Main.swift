@@ -19,6 +19,8 @@ struct WaybillCLI: AsyncParsableCommand {
     )
 
     static func main() async {
+        // A server that hangs up must show as an error of the write, not end the process.
+        signal(SIGPIPE, SIG_IGN)
         do {
             var command = try await asyncParseAsRoot()
             if var command = command as? any AsyncParsableCommand {

@@ -32,7 +32,7 @@ struct ServerOptions: ParsableArguments {
         connections: Int = 8,
         _ body: (APIClient) async throws(ClientFailure) -> Value
     ) async throws -> Value {
-        let server = try server()
+        let server = try await server()
         let http = HTTPClient(
             eventLoopGroupProvider: .singleton,
             configuration: Self.configuration(connections)
@@ -65,27 +65,37 @@ struct ServerOptions: ParsableArguments {
         return configuration
     }
 
-    private func server() throws -> Server {
+    private func server() async throws -> Server {
         var settings = SettingsReader.ofThisProcess()
         guard let url = url ?? settings.optionalText("WAYBILL_URL") else {
             throw ValidationError("Name the server: --url https://…, or set WAYBILL_URL.")
         }
-        do throws(Wrong) {
-            return try Server(url: url, token: try token(&settings))
-        } catch { throw ValidationError(error.sentence) }
+        let token: String?
+        if let tokenFile {
+            do throws(ClientFailure) {
+                token = try await blocking { () throws(ClientFailure) in try Self.token(in: tokenFile) }
+            } catch { throw ValidationError(plain(error.sentence)) }
+        } else {
+            token = settings.optionalText("WAYBILL_TOKEN")
+        }
+        guard let token else {
+            throw ValidationError(
+                "Give an access token: set WAYBILL_TOKEN, or name a file with --token-file."
+            )
+        }
+        do throws(Wrong) { return try Server(url: url, token: token) } catch {
+            throw ValidationError(error.sentence)
+        }
     }
 
-    private func token(_ settings: inout SettingsReader) throws(Wrong) -> String {
-        if let tokenFile {
-            guard let data = try? Data(contentsOf: URL(filePath: tokenFile)), data.count <= 4_096 else {
-                throw Wrong("The token file \(plain(tokenFile)) cannot be read.")
-            }
-            return String(decoding: data, as: UTF8.self).split(whereSeparator: \.isWhitespace).first
-                .map(String.init) ?? ""
+    /// The first word of the file.
+    private static func token(in path: String) throws(ClientFailure) -> String {
+        guard let data = try? Data(contentsOf: URL(filePath: path)), data.count <= 4_096 else {
+            throw .local("The token file \(path) cannot be read.")
         }
-        guard let token = settings.optionalText("WAYBILL_TOKEN") else {
-            throw Wrong("Give an access token: set WAYBILL_TOKEN, or name a file with --token-file.")
-        }
-        return token
+        return String(decoding: data, as: UTF8.self).split(whereSeparator: \.isWhitespace).first.map(
+            String.init
+        )
+            ?? ""
     }
 }
