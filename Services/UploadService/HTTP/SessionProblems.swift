@@ -16,6 +16,12 @@ extension SessionFailure: ProblemConvertible {
                 "The upload_id is in use for something else. Nothing was begun; choose another one."
             )
         case .planRefused(let reason): return Problem(plan: reason)
+        case .checksumsUnchecked:
+            return Problem(
+                .invalidBody,
+                400,
+                "The store behind this service checks no checksum_algorithm; bind parts to their content_md5, or declare the file's sha256. Nothing was begun."
+            )
         case .illegal(let state):
             return Problem(
                 .invalidUploadState,

@@ -14,6 +14,7 @@ extension UploadSessions {
     func open(_ request: NewSession, of owner: Owner) async throws(SessionFailure) -> (
         UploadSession, isNew: Bool
     ) {
+        guard request.checksum == nil || store.profile.checksumsEnforced else { throw .checksumsUnchecked }
         let plan = try self.plan(request)
         let upload = try newUpload(request, of: owner)
         if try await !isKnown(request.id, to: owner) {

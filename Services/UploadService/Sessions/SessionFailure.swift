@@ -12,6 +12,8 @@ enum SessionFailure: Error, Sendable {
     case idTaken
     /// The part size the client chose does not do. Nothing was written.
     case planRefused(PartPlan.Refusal)
+    /// The store would not look at checksums of parts. Nothing was written.
+    case checksumsUnchecked
     /// The upload is in no state for this.
     case illegal(UploadState)
     /// Its parts are being put together.

@@ -7,17 +7,22 @@ import ObjectStore
 import ServiceBootstrap
 import TestSupport
 
-/// A bucket of its own in a DevStore that all tests share: a real store behind a real socket, which can be told to fail.
+/// A bucket of its own in a DevStore that all tests share: a real store behind a real socket, which can be told to fail. With
+/// `WAYBILL_TEST_S3_PROFILE=radosgw` in the store of `WAYBILL_TEST_S3`, which cannot.
 struct TestBucket: Sendable {
     struct Refused: Error { let status: HTTPResponseStatus }
 
     let name: String
     let address: String
 
+    static var isForeign: Bool {
+        ProcessInfo.processInfo.environment["WAYBILL_TEST_S3_PROFILE"] == "radosgw"
+    }
+
     static func with(_ body: (TestBucket, S3Store) async throws -> Void) async throws {
         let bucket = TestBucket(
             name: "upload-\(UUID().uuidString.lowercased().prefix(13))",
-            address: try await SharedStore.shared.address()
+            address: try isForeign ? StoreFixture.settings().0.endpoint : await SharedStore.shared.address()
         )
         let store = try bucket.makeStore()
         do {
@@ -31,15 +36,8 @@ struct TestBucket: Sendable {
     }
 
     func makeStore() throws -> S3Store {
-        var settings = S3Settings(
-            endpoint: address,
-            bucket: name,
-            credentials: S3Credentials(accessKeyID: "test", secretAccessKey: "test-secret-key")
-        )
-        // As the profile `devstore` has it.
-        settings.profile.checksumsEnforced = true
-        settings.profile.conditionalWritesEnforced = true
-        settings.profile.streamSigning = .unsignedTrailer(.crc32c)
+        var settings = try Self.isForeign ? StoreFixture.settings().0 : devStoreSettings
+        settings.bucket = name
         settings.retries.base = .milliseconds(10)
         settings.retries.attemptLimit = 3
         return try S3Store(
@@ -48,6 +46,19 @@ struct TestBucket: Sendable {
             random: SystemRandom(),
             logger: Logger(label: "test.store") { _ in SwiftLogNoOpLogHandler() }
         )
+    }
+
+    /// As the profile `devstore` has it.
+    private var devStoreSettings: S3Settings {
+        var settings = S3Settings(
+            endpoint: address,
+            bucket: name,
+            credentials: S3Credentials(accessKeyID: "test", secretAccessKey: "test-secret-key")
+        )
+        settings.profile.checksumsEnforced = true
+        settings.profile.conditionalWritesEnforced = true
+        settings.profile.streamSigning = .unsignedTrailer(.crc32c)
+        return settings
     }
 
     /// Makes requests to this bucket go wrong. The rule is JSON without its bucket, for example

@@ -13,15 +13,18 @@ extension TestStack {
     /// - Parameters:
     ///   - id: a random UUID.
     ///   - isDirect: whether the bytes go straight to the store.
+    ///   - sha256: what is declared of them.
     /// - Returns: the first answer that is no success, or that to the completion.
     @discardableResult
     public func uploadBySession(
         _ name: String,
         _ bytes: [UInt8],
         id: String,
-        isDirect: Bool = false
+        isDirect: Bool = false,
+        sha256: String? = nil,
+        isRemembered: Bool = true
     ) async throws -> HTTPAnswer {
-        let opened = try await openSession(name, size: bytes.count, id: id)
+        let opened = try await openSession(name, size: bytes.count, id: id, sha256: sha256)
         guard opened.status / 100 == 2 else { return opened }
         // A session that was completed by an attempt whose answer was lost takes no part any more.
         if opened.string("state") != "COMPLETED" {
@@ -37,12 +40,21 @@ extension TestStack {
             "\(Self.sessionsPath)/\(id)/complete",
             body: []
         )
-        if completed.status == 200, let file = completed.string("file_id") { remember(file, name, bytes) }
+        if isRemembered, completed.status == 200, let file = completed.string("file_id") {
+            remember(file, name, bytes)
+        }
         return completed
     }
 
-    public func openSession(_ name: String, size: Int, id: String) async throws -> HTTPAnswer {
-        let body = try JSONSerialization.data(withJSONObject: ["name": name, "size": size, "upload_id": id])
+    public func openSession(
+        _ name: String,
+        size: Int,
+        id: String,
+        sha256: String? = nil
+    ) async throws -> HTTPAnswer {
+        var members: [String: Any] = ["name": name, "size": size, "upload_id": id]
+        members["sha256"] = sha256
+        let body = try JSONSerialization.data(withJSONObject: members)
         return try await send("POST", .uploadService, Self.sessionsPath, body: Array(body))
     }
 

@@ -1,6 +1,7 @@
 import Digests
 import Foundation
 import NIOHTTP1
+import ObjectStore
 import TestSupport
 import Testing
 
@@ -44,7 +45,7 @@ import Testing
             let file = try await service.send(.GET, "/api/v1/files/\(completed.json["file_id"].text ?? "")")
             #expect(file.json["sha256"].text == nil)
             for url in answer.json["urls"].items {
-                #expect(try await SessionClient.send(SessionClient.bytes(5 << 20, seed: 9), to: url) == 404)
+                #expect(try await SessionClient.send(SessionClient.bytes(5 << 20, seed: 9), to: url) >= 400)
             }
             #expect(try await plain.content() == Self.bytes)
             try await service.ledger.settle()
@@ -53,6 +54,16 @@ import Testing
 
     @Test func checksumsAreBoundIntoURLs() async throws {
         try await ServiceUnderTest.run { service in
+            guard service.store.profile.checksumsEnforced else {
+                let refused = try await SessionClient.open(
+                    "a",
+                    3,
+                    with: ["checksum_algorithm": "sha256"],
+                    on: service
+                ).1
+                #expect(refused.status == 400)
+                return
+            }
             let (client, opened) = try await SessionClient.open(
                 "a",
                 3,
@@ -68,6 +79,23 @@ import Testing
             #expect(try await SessionClient.send([3, 2, 1], to: url) == 400)
             #expect(try await SessionClient.send([1, 2, 3], to: url) == 200)
             #expect(try await client.complete().status == 200)
+        }
+    }
+
+    /// The client was away for longer than its URLs live.
+    @Test func expiredURLsAreReplaced() async throws {
+        try await ServiceUnderTest.run {
+            $0.limits.urlLifetime = .seconds(1)
+        } _: { service in
+            let (client, opened) = try await SessionClient.open("a", 3, with: ["url_count": 1], on: service)
+            let old = opened.json["urls"][0]
+            try await eventually("the URL expires") {
+                try await SessionClient.send([9, 9, 9], to: old) == 403
+            }
+            let new = try await client.sign(["part_numbers": [1]]).json["urls"][0]
+            #expect(try await SessionClient.send([1, 2, 3], to: new) == 200)
+            #expect(try await client.complete().status == 200)
+            #expect(try await client.content() == [1, 2, 3])
         }
     }
 }

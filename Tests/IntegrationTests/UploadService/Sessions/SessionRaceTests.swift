@@ -43,6 +43,16 @@ struct SessionRaceTests {
         }
     }
 
+    /// After some other requests, so that each of the two is first at times.
+    private static func late<Value: Sendable>(
+        _ client: SessionClient,
+        _ body: @Sendable () async throws -> Value
+    ) async throws -> Value {
+        let pause = client.id.utf8.last.map { Int($0) % 5 } ?? 0
+        for _ in 0..<pause { _ = try await client.service.send(.GET, SessionClient.path + "?limit=1") }
+        return try await body()
+    }
+
     /// Whoever lost asks again.
     private static func completed(_ client: SessionClient) async throws -> String {
         var answer = try await client.complete()
@@ -63,7 +73,7 @@ struct SessionRaceTests {
     @Test func completionAndAbort() async throws {
         try await Self.race { client in
             async let completion = client.complete()
-            async let abort = client.abort()
+            async let abort = Self.late(client) { try await client.abort() }
             let (completed, aborted) = (try await completion, try await abort)
             #expect(
                 [completed.status, aborted.status].count { $0 == 200 } == 1,
@@ -77,12 +87,12 @@ struct SessionRaceTests {
         try await Self.race {
             $0.limits.expiryInterval = .milliseconds(5)
         } _: { client in
-            async let expiry: Void = {
+            async let expiry: Void = Self.late(client) {
                 _ = try await client.service.pool.execute(
                     "UPDATE uploads SET expires_at = clock_timestamp() WHERE id = $1 AND state IN ('PENDING', 'ACTIVE')",
                     try #require(UUID(uuidString: client.id))
                 )
-            }()
+            }
             let completed = try await client.complete()
             try await expiry
             let state = try await client.state()
