@@ -30,7 +30,8 @@ struct StatusCommand: AsyncParsableCommand {
     }
 
     private func showAll() async throws {
-        let sessions = try await server.use { (api: APIClient) async throws(ClientFailure) -> [SessionFacts] in
+        let sessions = try await server.use {
+            (api: APIClient) async throws(ClientFailure) -> [SessionFacts] in
             try await pages(api)
         }
         if json { try Output.say(json: sessions) } else { sessions.forEach { Output.say($0.line) } }
