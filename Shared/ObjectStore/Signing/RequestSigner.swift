@@ -17,12 +17,18 @@ final class RequestSigner: Sendable {
         var payloadHash: String
     }
 
-    /// What every signature of one day has in common.
-    private struct Day {
+    /// What every signature of one day has in common. A class: signing on several cores counts one reference, not four.
+    private final class Day: Sendable {
         let name: String
         /// `20130524/us-east-1/s3/aws4_request`
         let scope: String
         let key: HMACKey
+
+        init(name: String, scope: String, key: HMACKey) {
+            self.name = name
+            self.scope = scope
+            self.key = key
+        }
     }
 
     let credentials: S3Credentials
