@@ -7,7 +7,7 @@ struct FileFinder: Sendable {
 
     /// The states a list can be of.
     enum State: String, Sendable {
-        case available, deleted
+        case available, deleted, quarantined
     }
 
     /// - Parameter reference: an id, or the whole name of a file in `state`.
@@ -29,7 +29,9 @@ struct FileFinder: Sendable {
 
     /// Before the first byte is sent; the server looks again at the end.
     func refuseTakenName(_ name: String) async throws(ClientFailure) {
-        guard let existing = try await named(name, in: .available).first else { return }
+        var found = try await named(name, in: .available)
+        if found.isEmpty { found = try await named(name, in: .quarantined) }
+        guard let existing = found.first else { return }
         throw .refused(
             Refusal(
                 status: 409,

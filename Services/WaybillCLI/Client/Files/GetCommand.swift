@@ -38,7 +38,7 @@ struct GetCommand: AsyncParsableCommand {
         let target = try await target(for: facts)
         let meter = ProgressMeter()
         let download = Download(api: api, facts: facts, target: target, isReplacing: force, meter: meter)
-        return try await ProgressBar(label: target, meter: meter, time: api.time).whileShown {
+        return try await ProgressBar(path: target, meter: meter, time: api.time).whileShown {
             () async throws(ClientFailure) in try await download.run()
         }
     }

@@ -3,7 +3,7 @@ import Glibc
 
 /// Draws how far a transfer has come, on standard error and only if that is a terminal.
 struct ProgressBar: Sendable {
-    let label: String
+    let path: String
     let meter: ProgressMeter
     let time: any TimeSource
 
@@ -30,7 +30,7 @@ struct ProgressBar: Sendable {
             samples.append((now, reading.done))
             if samples.count > Self.memory { samples.removeFirst() }
             let line = ProgressLine(
-                label: label,
+                label: path.split(separator: "/").last.map(String.init) ?? path,
                 reading: reading,
                 bytesPerSecond: Self.rate(samples)
             )

@@ -14,13 +14,15 @@ struct SessionTransfer: Sendable {
     /// Nothing can have been sent yet.
     let isNew: Bool
 
+    /// Far more than any store takes.
+    private static let partLimit = 1_000_000
     /// So often parts are sent again that the server found missing or wrong.
     private static let roundLimit = 5
 
     func run() async throws(ClientFailure) -> (SessionFacts, sha256: Digest256) {
         guard session.size == source.facts.size,
             let plan = PartPlan(stored: session.size, partSize: session.partSize),
-            plan.partCount == session.partCount
+            plan.partCount == session.partCount, plan.partCount <= Self.partLimit
         else { throw .unusable("its parts do not make up the file") }
         // Beside the sending: the bytes are read once for the network and once in order, mostly from memory.
         async let digesting = digest()

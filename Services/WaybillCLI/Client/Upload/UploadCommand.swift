@@ -70,7 +70,7 @@ struct UploadCommand: AsyncParsableCommand {
             let meter = ProgressMeter()
             let run = UploadRun(api: api, journal: journal, choices: choices, meter: meter, note: Output.note)
             do throws(ClientFailure) {
-                let stored = try await ProgressBar(label: path, meter: meter, time: api.time).whileShown {
+                let stored = try await ProgressBar(path: path, meter: meter, time: api.time).whileShown {
                     () async throws(ClientFailure) in try await run.store(path)
                 }
                 report(stored)

@@ -115,8 +115,19 @@ struct UploadRun: Sendable {
             note("The interrupted upload of \(entry.name) is \(session.state) by now: it is sent anew.")
             return nil
         }
-        if !session.isCompleted { note("The upload of \(entry.name) goes on where it was interrupted.") }
-        return session
+        guard session.isCompleted else {
+            note("The upload of \(entry.name) goes on where it was interrupted.")
+            return session
+        }
+        // Completed long ago, perhaps, and deleted since.
+        return try await isStillThere(session) ? session : nil
+    }
+
+    private func isStillThere(_ session: SessionFacts) async throws(ClientFailure) -> Bool {
+        do throws(ClientFailure) {
+            _ = try await api.ask(APIRequest(.GET, "/api/v1/files/\(session.fileID)"), for: FileFacts.self)
+            return true
+        } catch  where error.hasCode("FILE_NOT_FOUND") { return false }
     }
 
     private func open(_ entry: JournalEntry) async throws(ClientFailure) -> SessionFacts {
@@ -134,7 +145,7 @@ struct UploadRun: Sendable {
         )
     }
 
-    /// A file that changed while it was sent, or parts that are not its own, will never become a whole.
+    /// A file that changed while it was sent, parts that are not its own, a session that is over: none becomes a whole.
     private func forgetIfSpoilt(
         _ failure: ClientFailure,
         _ source: SourceFile,
@@ -143,7 +154,10 @@ struct UploadRun: Sendable {
     ) async throws(ClientFailure) {
         if failure == .interrupted { return }
         let isUnchanged = try await blocking { () throws(ClientFailure) in try source.isUnchanged() }
-        guard !isUnchanged || failure.hasCode("PART_DIFFERS") else { return }
+        let isOver = ["PART_DIFFERS", "UPLOAD_NOT_FOUND", "INVALID_UPLOAD_STATE"].contains(
+            where: failure.hasCode
+        )
+        guard !isUnchanged || isOver else { return }
         await abandon(session.uploadID)
         try await blocking { () throws(ClientFailure) in try slot.remove() }
         guard isUnchanged else {
