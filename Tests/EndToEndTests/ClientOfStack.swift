@@ -107,4 +107,11 @@ struct ClientOfStack {
             #"[{"method":"PUT","query":"partNumber","action":"delay","milliseconds":\#(milliseconds)}]"#
         )
     }
+
+    /// Nothing is completed until the faults are cleared: a client cannot have finished before it is killed.
+    func holdCompletion() async throws {
+        try await stack.addFaults(
+            #"[{"method":"POST","query":"uploadId","action":"answer","status":503,"code":"SlowDown"}]"#
+        )
+    }
 }

@@ -36,10 +36,12 @@ struct ClientUploadTests {
             let bytes = ClientOfStack.bytes(8 * ClientOfStack.partSize - 5, seed: 1)
             let path = try client.write("large.bin", bytes)
             try await client.slowDownParts(milliseconds: 400)
+            try await client.holdCompletion()
             let options = ["--part-size", "5MiB", "--parallel", "2", "--json"] + mode
             let first = try await client.launch(["upload", path] + options)
             try await client.sessionHas(parts: 3)
             await first.kill()
+            _ = try await client.stack.clearFaults()
             #expect(client.journal().count == 1)
             #expect(try await client.stack.facts("x").status == 404)
 
@@ -148,11 +150,12 @@ struct ClientUploadTests {
     @Test func twoCommandsDoNotSendOneFile() async throws {
         try await ClientOfStack.with { client in
             let path = try client.write("a.bin", ClientOfStack.bytes(2 * ClientOfStack.partSize, seed: 7))
-            try await client.slowDownParts(milliseconds: 1_000)
+            try await client.holdCompletion()
             let first = try await client.launch(["upload", path, "--part-size", "5MiB", "--parallel", "1"])
-            try await eventually("it is begun") { client.journal().count == 1 }
+            try await eventually(within: .seconds(60), "it is begun") { client.journal().count == 1 }
             let second = try await client.waybill("upload", path)
             #expect(second.exitCode == 75 && second.standardError.contains("Another waybill"))
+            _ = try await client.stack.clearFaults()
             #expect(try await first.exit() == .exited(0))
         }
     }
