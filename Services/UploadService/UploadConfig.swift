@@ -34,7 +34,7 @@ struct UploadConfig: Sendable {
         store.presigning = reader.presigning()
         self.store = store
         kafka = reader.kafka()
-        limits = UploadLimits(&reader)
+        limits = UploadLimits(&reader, store.profile)
         transfers = TransferBudget.Limits(
             transferCount: store.connectionLimit - store.connectionLimit / 4,
             partMemory: Int64(reader.integer("WAYBILL_PART_MEMORY_MIB", default: 512, in: 32...1_048_576))
@@ -74,8 +74,9 @@ struct UploadLimits: Sendable {
 
     init() {}
 
-    fileprivate init(_ reader: inout SettingsReader) {
-        byteLimit = reader.bytes("WAYBILL_UPLOAD_BYTE_LIMIT", default: byteLimit, in: 0...(5 << 40))
+    fileprivate init(_ reader: inout SettingsReader, _ profile: StoreProfile) {
+        let most = profile.plannedSizeLimit
+        byteLimit = reader.bytes("WAYBILL_UPLOAD_BYTE_LIMIT", default: most, in: 0...most)
         retention = reader.seconds(
             "WAYBILL_TRASH_RETENTION_SECONDS",
             default: 2_592_000,

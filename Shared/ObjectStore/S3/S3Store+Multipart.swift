@@ -41,7 +41,7 @@ extension S3Store {
                 request.headers.append((trailer.headerName, sum.base64))
             }
         }
-        let etag = unquoted(try await perform(request).header("etag"))
+        let etag = unquoted(try await performOnUpload(request).header("etag"))
         guard !etag.isEmpty else { throw .unexpectedAnswer("a part without an ETag") }
         return etag
     }
@@ -51,7 +51,7 @@ extension S3Store {
         var request = S3Request(.GET, key, effect: .readOnly)
         request.query = [("uploadId", uploadID), ("max-parts", "1000")]
         if after > 0 { request.query.append(("part-number-marker", String(after))) }
-        let listing = try Listing(try await perform(request))
+        let listing = try Listing(try await performOnUpload(request))
         var parts: [PartsPage.Part] = []
         for entry in listing.root.all("Part") {
             parts.append(
@@ -107,7 +107,7 @@ extension S3Store {
             }
         }
         request.payload = .bytes(ByteBuffer(string: body.finish()))
-        let answer = try await perform(request)
+        let answer = try await performOnUpload(request)
         // Emulators call it `…Response`. What is neither that nor an error says nothing about the outcome.
         guard let root = try? XMLReader.parse(Array(answer.body.readableBytesView)),
             root.name.hasPrefix("CompleteMultipartUpload")
@@ -122,9 +122,16 @@ extension S3Store {
         var request = S3Request(.DELETE, key, effect: .idempotent)
         request.query = [("uploadId", uploadID)]
         do {
-            _ = try await perform(request)
+            _ = try await performOnUpload(request)
         } catch .notFound(let code) where code == "NoSuchUpload" {
             return
+        }
+    }
+
+    /// radosgw says `NoSuchKey` of an upload that is not there (any more).
+    private func performOnUpload(_ request: S3Request) async throws(StoreFailure) -> Answer {
+        do { return try await perform(request) } catch .notFound("NoSuchKey") {
+            throw .notFound(code: "NoSuchUpload")
         }
     }
 }
