@@ -14,20 +14,25 @@ struct ClientDeathTests {
             try await client.slowDownParts(milliseconds: 150)
             try await client.holdCompletion()
             var killCount = 0
+            var report: [String: Any]?
             // The moment of each death is another number of parts the store has been asked to take.
-            for step in [1, 2, 4, 5, 7, 8, 10, 11] {
+            for step in [1, 2, 4, 5, 7, 8, 10, 11] where report == nil {
                 let upload = try await client.launch(["upload", path] + options)
                 try await eventually(within: .seconds(60), "\(step) parts are there") {
                     try await client.partWriteCount() >= step
                 }
-                await upload.kill()
+                let exit = await upload.kill()
                 killCount += 1
+                // It may have been faster.
+                if exit == .exited(0) { report = try ClientOfStack.report(in: upload.output) }
             }
             _ = try await client.stack.clearFaults()
-            let last = try await client.waybill(["upload", path] + options)
-            #expect(last.exitCode == 0, "\(last.output)")
-            let report = try #require(try ClientOfStack.reports(last).first)
-            client.remember(report, bytes)
+            if report == nil {
+                let last = try await client.waybill(["upload", path] + options)
+                #expect(last.exitCode == 0, "\(last.output)")
+                report = try ClientOfStack.report(in: last.standardOutput)
+            }
+            client.remember(try #require(report), bytes)
             // At most what was under way at each death came twice.
             let writeCount = try await client.partWriteCount()
             #expect((partCount...(partCount + 3 * killCount)).contains(writeCount))

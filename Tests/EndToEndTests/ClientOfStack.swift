@@ -81,6 +81,12 @@ struct ClientOfStack {
         }
     }
 
+    /// The first, whatever else was said.
+    static func report(in output: String) throws -> [String: Any]? {
+        guard let line = output.split(separator: "\n").first(where: { $0.hasPrefix("{") }) else { return nil }
+        return try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+    }
+
     /// Notes what was acknowledged, so that the invariants hold the stack to it.
     func remember(_ report: [String: Any], _ bytes: [UInt8]) {
         guard let id = report["file_id"] as? String, let name = report["name"] as? String else { return }

@@ -1,3 +1,4 @@
+import Digests
 import Foundation
 import TestSupport
 import Testing
@@ -45,6 +46,34 @@ struct JournalTests {
             #expect(slot.read() == nil)
             #expect(try files(journal).isEmpty)
         }
+    }
+
+    @Test func theDigestIsNotedAsSoonAsItIsKnown() async throws {
+        let folder = ProcessFolder.make("waybill-digest")
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let bytes = Array(repeating: UInt8(7), count: 1_000_000)
+        try Data(bytes).write(to: URL(filePath: "\(folder)/a"))
+        let source = try SourceFile(opening: "\(folder)/a")
+        let slot = try Journal(folder: folder + "/state").slot(server: "s", path: "p", name: "n")
+        try slot.write(entry(source))
+        let first = FileDigest(source: source, entry: try #require(slot.read()), slot: slot)
+        #expect(try await first.find() == Digest256.of(bytes))
+        let noted = try #require(slot.read())
+        #expect(noted.sha256 == Digest256.of(bytes).hex)
+
+        // The next process takes it as it is noted, without reading; but not of a file that changed.
+        var other = noted
+        other.sha256 = Digest256.of("noted").hex
+        #expect(
+            try await FileDigest(source: source, entry: other, slot: slot).find() == Digest256.of("noted")
+        )
+        other.sha256 = nil
+        try slot.write(other)
+        let file = try #require(FileHandle(forWritingAtPath: "\(folder)/a"))
+        try file.write(contentsOf: Data("changed".utf8))
+        try file.close()
+        _ = try await FileDigest(source: source, entry: other, slot: slot).find()
+        #expect(slot.read()?.sha256 == nil)
     }
 
     @Test func aPlaceIsOneServersOneFilesAndOneNames() throws {

@@ -16,9 +16,11 @@ struct JournalEntry: Codable, Equatable, Sendable {
     let contentType: String?
     let partSize: Int64?
     let startedAt: String
+    /// Of the whole file; nil until it was read to its end.
+    var sha256: String?
 
     enum CodingKeys: String, CodingKey {
-        case version, server, path, name, file
+        case version, server, path, name, file, sha256
         case uploadID = "upload_id"
         case contentType = "content_type"
         case partSize = "part_size"

@@ -10,6 +10,7 @@ struct SessionTransfer: Sendable {
     let choices: UploadChoices
     let meter: ProgressMeter
     let source: SourceFile
+    let digest: FileDigest
     let session: SessionFacts
     /// Nothing can have been sent yet.
     let isNew: Bool
@@ -25,7 +26,7 @@ struct SessionTransfer: Sendable {
             plan.partCount == session.partCount, plan.partCount <= Self.partLimit
         else { throw .unusable("its parts do not make up the file") }
         // Beside the sending: the bytes are read once for the network and once in order, mostly from memory.
-        async let digesting = digest()
+        async let digesting = digested()
         var missing = session.nextAction == "send_parts" ? try await missingParts(of: plan) : []
         meter.start(total: plan.size, done: plan.size - byteCount(of: missing, plan))
         for _ in 0..<Self.roundLimit {
@@ -41,11 +42,8 @@ struct SessionTransfer: Sendable {
         throw .unusable("it goes on asking for parts it was sent")
     }
 
-    private func digest() async -> Result<Digest256, ClientFailure> {
-        let whole = RangeReader(source: source, range: 0..<source.facts.size)
-        do throws(ClientFailure) { return .success(try await whole.sha256()) } catch {
-            return .failure(error)
-        }
+    private func digested() async -> Result<Digest256, ClientFailure> {
+        do throws(ClientFailure) { return .success(try await digest.find()) } catch { return .failure(error) }
     }
 
     private func byteCount(of numbers: [Int], _ plan: PartPlan) -> Int64 {

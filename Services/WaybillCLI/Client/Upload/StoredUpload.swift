@@ -7,7 +7,7 @@ struct StoredUpload: Encodable, Equatable, Sendable {
     let fileID: String
     let uploadID: String
     let size: Int64
-    /// Of the file on this machine; nil when an earlier run had sent it all.
+    /// Of the file on this machine; nil when an earlier run had sent it all and died before it noted it.
     let sha256: String?
     /// Whether an earlier run had begun it.
     let continued: Bool

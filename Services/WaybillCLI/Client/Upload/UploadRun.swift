@@ -36,16 +36,18 @@ struct UploadRun: Sendable {
         }
         let begun = try await begin(source, name, slot)
         let session = begun.session
+        let digest = FileDigest(source: source, entry: begun.entry, slot: slot)
         do throws(ClientFailure) {
             let transfer = SessionTransfer(
                 api: api,
                 choices: choices,
                 meter: meter,
                 source: source,
+                digest: digest,
                 session: session,
                 isNew: begun.isNew
             )
-            let (completed, sha256) = session.isCompleted ? (session, nil) : try await transfer.run()
+            let (completed, sha256) = session.isCompleted ? (session, digest.known) : try await transfer.run()
             try await blocking { () throws(ClientFailure) in try slot.remove() }
             return StoredUpload(source, completed, sha256: sha256, isContinued: !begun.isNew)
         } catch {
@@ -56,6 +58,7 @@ struct UploadRun: Sendable {
 
     private struct Begun {
         let session: SessionFacts
+        let entry: JournalEntry
         let isNew: Bool
     }
 
@@ -70,7 +73,7 @@ struct UploadRun: Sendable {
                 note("\(source.path) has changed since its upload was interrupted: it is sent anew.")
                 await abandon(kept.uploadID)
             } else if let session = try await continued(kept) {
-                return Begun(session: session, isNew: false)
+                return Begun(session: session, entry: kept, isNew: false)
             }
         }
         try await FileFinder(api: api).refuseTakenName(name)
@@ -85,7 +88,7 @@ struct UploadRun: Sendable {
         )
         try await blocking { () throws(ClientFailure) in try slot.write(entry) }
         do throws(ClientFailure) {
-            return Begun(session: try await open(entry), isNew: true)
+            return Begun(session: try await open(entry), entry: entry, isNew: true)
         } catch {
             // Refused for good: there is nothing to go on with.
             if case .refused = error, !error.isTransient {
