@@ -19,6 +19,13 @@ extension UUID {
 
     /// The canonical form of RFC 9562: lower case, with hyphens.
     public var text: String { uuidString.lowercased() }
+
+    /// The 36 characters of RFC 9562 and nothing else, in either case. `UUID(uuidString:)` reads up to a NUL and passes over
+    /// whatever follows.
+    public init?(text: String) {
+        guard text.utf8.count == 36 else { return nil }
+        self.init(uuidString: text)
+    }
 }
 
 private func byte(_ word: UInt64) -> UInt8 { UInt8(truncatingIfNeeded: word) }

@@ -24,6 +24,10 @@ struct ClientFilesTests {
             try client.write("here.bin", [1])
             #expect(try await client.waybill("get", id, "--output", target, "--force").exitCode == 0)
             #expect(try client.read("here.bin") == bytes)
+            let device = client.path("device")
+            try FileManager.default.createSymbolicLink(atPath: device, withDestinationPath: "/dev/null")
+            #expect(try await client.waybill("get", id, "--output", device, "--force").exitCode == 1)
+            try FileManager.default.removeItem(atPath: device)
             #expect(try FileManager.default.contentsOfDirectory(atPath: client.folder) == ["here.bin"])
         }
     }
@@ -95,6 +99,9 @@ struct ClientFilesTests {
             let renamed = try await client.waybill("upload", path, path, client.path("absent"), "--json")
             #expect(renamed.exitCode == 1 && renamed.standardOutput.split(separator: "\n").count == 3)
             #expect(try await client.waybill("upload", path, "--name", "free.txt").exitCode == 0)
+            // It says that it has no bytes.
+            let untold = try await client.waybill("upload", "/proc/self/status", "--name", "status.txt")
+            #expect(untold.exitCode == 1 && untold.standardError.contains("does not say how many"))
             let secret = "wb_" + String(repeating: "5", count: 64)
             let stranger = try await client.waybill("upload", path, "--name", "x", token: secret)
             #expect(stranger.exitCode == 1 && stranger.output.contains("UNAUTHORIZED"))

@@ -78,7 +78,7 @@ struct SearchCursor: Equatable, Sendable {
             // What PostgreSQL would refuse as out of range has become 0 or infinite here.
             rank.isNormal || parts[0] == "0",
             parts[0].utf8.allSatisfy(isNumberByte),
-            let fileID = UUID(uuidString: String(parts[1]))
+            let fileID = UUID(text: String(parts[1]))
         else { return nil }
         self.rank = String(parts[0])
         self.fileID = fileID

@@ -1,3 +1,4 @@
+import Determinism
 import Digests
 import HTTPServing
 import HTTPTypes
@@ -86,7 +87,7 @@ extension FileRoutes {
                 throw KeyFailure.overtaken
             }
             do throws(FileFailure) {
-                guard let known = UUID(uuidString: id) else { throw .notFound }
+                guard let known = UUID(text: id) else { throw .notFound }
                 let file = try await delete(known, of: owner, isImmediate: batch.purge ?? false, context)
                 items.append(DeleteItemDocument(id, .success(file)))
             } catch {

@@ -62,7 +62,7 @@ struct FileRoutes: Sendable {
     /// The file a path names. What is no id cannot be told from an id that does not exist.
     func target(_ context: ServiceContext) throws(FileFailure) -> (UUID, Owner) {
         guard let caller = context.caller, let text = context.parameters.get("id"),
-            let id = UUID(uuidString: text)
+            let id = UUID(text: text)
         else { throw .notFound }
         return (id, Owner(caller))
     }

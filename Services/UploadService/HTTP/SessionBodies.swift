@@ -1,3 +1,4 @@
+import Determinism
 import Digests
 import HTTPServing
 import Hummingbird
@@ -73,7 +74,7 @@ struct SessionBody: Decodable {
 
     /// Only random ids, so that nobody can try whether somebody else's exists.
     private static func id(_ text: String) throws(RequestRefusal) -> UUID {
-        guard let id = UUID(uuidString: text), [4, 7].contains(id.uuid.6 >> 4) else {
+        guard let id = UUID(text: text), [4, 7].contains(id.uuid.6 >> 4) else {
             throw .body("must have as upload_id a random UUID: version 4 or 7")
         }
         return id
@@ -92,12 +93,28 @@ struct WantedParts: Decodable {
         let crc64nvme: String?
         let md5: String?
 
-        enum CodingKeys: String, CodingKey {
+        enum CodingKeys: String, CodingKey, CaseIterable {
             case number = "part_number"
             case sha256 = "checksum_sha256"
             case crc32c = "checksum_crc32c"
             case crc64nvme = "checksum_crc64nvme"
             case md5 = "content_md5"
+        }
+
+        /// - Throws: for a misspelt checksum too: a URL without would take any bytes.
+        init(from decoder: any Decoder) throws {
+            let known = CodingKeys.allCases.map(\.rawValue)
+            guard try MemberNames(from: decoder).names.allSatisfy(known.contains) else {
+                throw RequestRefusal.body(
+                    "has a part with a member that is not one of \(known.joined(separator: ", "))"
+                )
+            }
+            let members = try decoder.container(keyedBy: CodingKeys.self)
+            number = try members.decode(Int.self, forKey: .number)
+            sha256 = try members.decodeIfPresent(String.self, forKey: .sha256)
+            crc32c = try members.decodeIfPresent(String.self, forKey: .crc32c)
+            crc64nvme = try members.decodeIfPresent(String.self, forKey: .crc64nvme)
+            md5 = try members.decodeIfPresent(String.self, forKey: .md5)
         }
     }
 

@@ -49,7 +49,7 @@ extension SessionFailure: ProblemConvertible {
             return Problem(
                 .digestMismatch,
                 422,
-                "Another SHA-256 was declared when the upload was opened. The upload and its parts are kept."
+                "Another SHA-256 was declared for this upload before. What is there of it is kept as it was."
             )
         case .unfinished:
             return Problem(
@@ -87,7 +87,7 @@ extension SessionFailure: ProblemConvertible {
             return Problem(
                 .sizeMismatch,
                 422,
-                "Part \(number) has \(expected) bytes, but \(received) came. The part was not stored; send it again."
+                "Part \(number) has \(expected) bytes, but \(received.map { "\($0)" } ?? "more") came. The part was not stored; send it again."
             )
         case .partDigestMismatch(let declared, let actual):
             return Problem(

@@ -69,7 +69,7 @@ extension SessionRoutes {
 
     private static func cursor(_ query: QueryItems) throws(Problem) -> UUID? {
         guard let text = try query.text("cursor") else { return nil }
-        guard let id = UUID(uuidString: text) else {
+        guard let id = UUID(text: text) else {
             throw query.refusal("cursor", "must be the next_cursor of an earlier page")
         }
         return id

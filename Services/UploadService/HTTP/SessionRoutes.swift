@@ -79,7 +79,7 @@ struct SessionRoutes: Sendable {
         }
         let session = try await session(context)
         let declared = try DeclaredDigest.read(request.headers, parameter: nil)
-        guard let number = context.parameters.get("number").flatMap({ Int($0) }) else {
+        guard let text = context.parameters.get("number"), let number = Int(text), text == "\(number)" else {
             throw SessionFailure.noSuchPart(count: session.plan.partCount)
         }
         let source = UploadSource(length: try request.bodyLength(), body: request.body)
@@ -126,7 +126,7 @@ struct SessionRoutes: Sendable {
 
     func session(_ context: ServiceContext) async throws -> UploadSession {
         guard let caller = context.caller, let text = context.parameters.get("id"),
-            let id = UUID(uuidString: text)
+            let id = UUID(text: text)
         else { throw SessionFailure.notFound }
         return try await sessions.find(id, of: Owner(caller))
     }

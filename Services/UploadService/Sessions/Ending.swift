@@ -20,8 +20,8 @@ extension UploadSessions {
             }
             let owner = Owner(tenant: session.upload.tenant, name: session.upload.owner)
             try await refuseTakenName(session.upload.name, of: owner)
-            let parts = try await requireParts(of: session)
-            guard let claim = try await claimCompletion(of: session, parts, sha256) else {
+            let seen = try await requireParts(of: session)
+            guard let claim = try await claimCompletion(of: session, seen, sha256) else {
                 try requireOpen(try await reread(session))
                 throw .completing
             }
@@ -30,27 +30,30 @@ extension UploadSessions {
             // Another request of the same client was faster.
             let now = try await reread(session)
             guard now.state == .completed else { throw error }
+            if let kept = now.upload.declaredSHA256, let sha256, kept != sha256 { throw .digestsDiffer }
             return now
         }
     }
 
-    private func requireParts(of session: UploadSession) async throws(SessionFailure) -> [CompletedPart] {
+    private func requireParts(of session: UploadSession) async throws(SessionFailure) -> SeenParts {
         let seen = try await seenParts(of: session)
         guard seen.wrong.isEmpty else {
-            // Forgotten, so that the same bytes are not taken for stored when they come again.
-            do { try await PartStore.forget(seen.wrong, of: session.upload.id, on: pool) } catch {
-                throw .database(error)
+            try await transaction { tx in
+                guard try await UploadStore.keepOpen(session.upload.id, expiry: limits.expiry, in: tx) else {
+                    throw try await closed(session, in: tx)
+                }
+                try await PartStore.doubt(seen.wrong, of: session.upload.id, in: tx)
             }
             throw .partsWrong(seen.wrong)
         }
         guard seen.missing.isEmpty else { throw .partsMissing(seen.missing) }
-        return seen.parts.map(\.completed)
+        return seen
     }
 
     /// From here on the list is frozen, and no part is taken any more. Exactly one of several requests gets through.
     func claimCompletion(
         of session: UploadSession,
-        _ parts: [CompletedPart],
+        _ seen: SeenParts,
         _ sha256: Digest256?
     ) async throws(SessionFailure) -> SagaClaim? {
         let upload = session.upload
@@ -65,10 +68,12 @@ extension UploadSessions {
             guard try await UploadStore.lockState(of: upload.id, in: tx) == .active,
                 try await UploadStore.claimCompletion(of: upload.id, sha256: sha256, in: tx)
             else { return nil }
-            if let number = try await PartStore.arriving(upload.id, in: tx) {
+            // What came after the store was asked is not in its answer: frozen as it was then, the list would never do.
+            let ledger = try await PartStore.ledger(of: upload.id, in: tx)
+            if let number = ledger.firstChange(since: seen.ledger) {
                 throw SessionFailure.partArriving(number)
             }
-            try await PartStore.freeze(parts, of: upload.id, in: tx)
+            try await PartStore.freeze(seen.parts.map(\.completed), of: upload.id, in: tx)
             try await SagaStore.insert(
                 saga,
                 log: log,
@@ -97,9 +102,10 @@ extension UploadSessions {
         }
     }
 
-    /// Gives the session up, and has its bytes removed. Repeating it changes nothing.
+    /// Gives the session up, and has its bytes removed. Repeating it changes nothing, also when they are gone.
     func abort(_ session: UploadSession) async throws(SessionFailure) -> UploadSession {
-        guard session.state != .aborted else { return session }
+        let isReaped = session.state == .reaped && session.failureReason == DoomedUpload.byClient.reason
+        guard session.state != .aborted, !isReaped else { return session }
         let upload = StoredUpload(session.upload)
         try await transaction { tx in
             guard try await reaping.doom(upload, .byClient, in: tx) else {

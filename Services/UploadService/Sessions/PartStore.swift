@@ -37,12 +37,12 @@ enum PartStore {
         SELECT number, sha256, etag, checksum, claim IS NOT NULL AND claimed_until > clock_timestamp()
           FROM upload_parts WHERE upload_id = $1 ORDER BY number
         """
-    private static let arriving: Statement = """
-        SELECT number FROM upload_parts
-         WHERE upload_id = $1 AND claim IS NOT NULL AND claimed_until > clock_timestamp() LIMIT 1
+    private static let doubt: Statement = """
+        UPDATE upload_parts SET sha256 = NULL WHERE upload_id = $1 AND number = ANY ($2::bigint[]) AND claim IS NULL
         """
-    private static let forget: Statement = """
-        DELETE FROM upload_parts WHERE upload_id = $1 AND number = ANY ($2::bigint[]) AND claim IS NULL
+    private static let expectAnew: Statement = """
+        UPDATE upload_parts SET etag = NULL
+         WHERE upload_id = $1 AND number = ANY ($2::bigint[]) AND sha256 IS NULL AND etag IS NOT NULL
         """
     private static let freeze: Statement = """
         INSERT INTO upload_parts (upload_id, number, etag, checksum)
@@ -101,14 +101,18 @@ enum PartStore {
         try await tx.query(digest, upload, number).first?.optionalBytes(0).flatMap { Digest256(bytes: $0) }
     }
 
-    /// Remembers what presigned URLs were bound to, so that what arrives can be held to it.
-    static func bind(
-        _ checksums: [(number: Int, checksum: PartChecksum)],
+    /// Remembers what presigned URLs are bound to, so that what arrives can be held to it, and to nothing that came before. The
+    /// row of the upload must be locked: once the list is frozen it must not change.
+    static func expect(
+        _ wanted: [WantedURL],
         of upload: UUID,
-        on pool: PostgresPool
+        in tx: borrowing Transaction
     ) async throws(DatabaseError) {
+        try await tx.execute(expectAnew, upload, wanted.map { Int64($0.number) })
+        let checksums = wanted.compactMap { part in part.checksum.map { (number: part.number, checksum: $0) }
+        }
         guard !checksums.isEmpty else { return }
-        _ = try await pool.execute(
+        try await tx.execute(
             bind,
             upload,
             checksums.map { Int64($0.number) },
@@ -117,26 +121,33 @@ enum PartStore {
     }
 
     static func ledger(of upload: UUID, on pool: PostgresPool) async throws(DatabaseError) -> [LedgerPart] {
-        try await pool.query(ledger, upload).map { row throws(DatabaseError) in
-            LedgerPart(
-                number: try row.int(0),
-                sha256: try row.optionalBytes(1).flatMap { Digest256(bytes: $0) },
-                etag: try row.optionalText(2),
-                checksum: try row.optionalText(3).flatMap(PartChecksum.init(ledger:)),
-                isArriving: try row.bool(4)
-            )
-        }
+        try await pool.query(ledger, upload).map(ledgerPart)
     }
 
-    /// A part that somebody is sending, if there is one.
-    static func arriving(_ upload: UUID, in tx: borrowing Transaction) async throws(DatabaseError) -> Int? {
-        try await tx.query(arriving, upload).first?.int(0)
+    static func ledger(of upload: UUID, in tx: borrowing Transaction) async throws(DatabaseError)
+        -> [LedgerPart]
+    {
+        try await tx.query(ledger, upload).map(ledgerPart)
     }
 
-    /// What the store does not hold as this service left it counts as never sent.
-    static func forget(_ numbers: [Int], of upload: UUID, on pool: PostgresPool) async throws(DatabaseError) {
-        guard !numbers.isEmpty else { return }
-        _ = try await pool.execute(forget, upload, numbers.map(Int64.init))
+    private static func ledgerPart(_ row: Row) throws(DatabaseError) -> LedgerPart {
+        LedgerPart(
+            number: try row.int(0),
+            sha256: try row.optionalBytes(1).flatMap { Digest256(bytes: $0) },
+            etag: try row.optionalText(2),
+            checksum: try row.optionalText(3).flatMap(PartChecksum.init(ledger:)),
+            isArriving: try row.bool(4)
+        )
+    }
+
+    /// What the store does not hold as this service left it may be sent again. What it ought to be stays: until then the part is
+    /// wrong, however often it is looked at. The row of the upload must be locked.
+    static func doubt(
+        _ numbers: [Int],
+        of upload: UUID,
+        in tx: borrowing Transaction
+    ) async throws(DatabaseError) {
+        try await tx.execute(doubt, upload, numbers.map(Int64.init))
     }
 
     /// From now on these parts and no others make the object.

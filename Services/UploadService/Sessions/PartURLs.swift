@@ -30,19 +30,12 @@ extension UploadSessions {
         }
         let multipartID = try await multipartID(of: session)
         // Who asks for URLs is alive; what goes to the store with them is not seen here.
-        let upload = session.upload.id
-        do {
-            guard try await UploadStore.renew(upload, expiry: limits.expiry, on: pool) else {
-                throw SessionFailure.illegal(try await reread(session).state)
+        try await transaction { tx in
+            guard try await UploadStore.keepOpen(session.upload.id, expiry: limits.expiry, in: tx) else {
+                throw try await closed(session, in: tx)
             }
-            try await PartStore.bind(
-                wanted.compactMap { part in part.checksum.map { (part.number, $0) } },
-                of: upload,
-                on: pool
-            )
-        } catch let failure as SessionFailure { throw failure } catch let failure as DatabaseError {
-            throw .database(failure)
-        } catch { throw .database(.unexpectedResult("\(error)")) }
+            try await PartStore.expect(wanted, of: session.upload.id, in: tx)
+        }
         let expiresAt = time.now.advanced(by: limits.urlLifetime)
         var urls: [PartURL] = []
         for part in wanted {

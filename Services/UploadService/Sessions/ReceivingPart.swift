@@ -76,8 +76,8 @@ extension UploadSessions {
         }
     }
 
-    private func closed(_ session: UploadSession, in tx: borrowing Transaction) async throws -> SessionFailure
-    {
+    /// Why nothing more can be done to the session.
+    func closed(_ session: UploadSession, in tx: borrowing Transaction) async throws -> SessionFailure {
         guard let state = try await UploadStore.lockState(of: session.upload.id, in: tx) else {
             return .notFound
         }

@@ -34,11 +34,14 @@ struct SeenParts: Equatable, Sendable {
     private(set) var missing: [Int] = []
     /// Listed, but not what the plan, the ledger or their checksum demand.
     private(set) var wrong: [Int] = []
+    /// As it was before the store was asked.
+    let ledger: [LedgerPart]
 
     var byteCount: Int64 { parts.reduce(0) { $0 + $1.size } }
     var isComplete: Bool { missing.isEmpty && wrong.isEmpty }
 
     init(_ plan: PartPlan, _ kind: PartChecksum.Kind?, listed: [PartsPage.Part], ledger: [LedgerPart]) {
+        self.ledger = ledger
         let listed = Dictionary(listed.map { ($0.number, $0) }) { _, last in last }
         let ledger = Dictionary(ledger.map { ($0.number, $0) }) { _, last in last }
         for number in 1...plan.partCount {
@@ -72,6 +75,16 @@ extension LedgerPart {
             return true
         }
         return kept == checksum
+    }
+}
+
+extension [LedgerPart] {
+    /// A part of which something else is known than in `earlier`. Both ascend.
+    func firstChange(since earlier: [LedgerPart]) -> Int? {
+        if let (now, before) = zip(self, earlier).first(where: { $0 != $1 }) {
+            return Swift.min(now.number, before.number)
+        }
+        return (dropFirst(earlier.count).first ?? earlier.dropFirst(count).first)?.number
     }
 }
 

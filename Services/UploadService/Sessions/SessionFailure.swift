@@ -22,7 +22,8 @@ enum SessionFailure: Error, Sendable {
     case noSuchPart(count: Int)
     /// Every part of the session is protected by a checksum of this kind, or of none.
     case checksumKind(PartChecksum.Kind?)
-    case partSizeMismatch(number: Int, expected: Int64, received: Int64)
+    /// `received` is nil when it is only known to be more.
+    case partSizeMismatch(number: Int, expected: Int64, received: Int64?)
     /// Other bytes of that number were stored before. They stay.
     case partDiffers(Int)
     /// Another request is sending that part.
@@ -66,6 +67,8 @@ extension SessionFailure {
             self = .partDigestMismatch(declared: declared, actual: actual)
         case .bodyFailed(UploadFailure.sizeMismatch(let expected, let received)):
             self = .partSizeMismatch(number: number, expected: expected, received: received)
+        case .bodyFailed(UploadFailure.tooLarge(let expected)):
+            self = .partSizeMismatch(number: number, expected: expected, received: nil)
         case .bodyFailed(let reason as BodyLengthMismatch):
             self = .partSizeMismatch(number: number, expected: reason.declared, received: reason.received)
         case .bodyFailed(let reason): self = .bodyFailed(reason)

@@ -47,13 +47,14 @@ struct GetCommand: AsyncParsableCommand {
         guard let path = output ?? safeFileName(facts.name) else {
             throw .local("The file's name cannot be used here: say where to with --output.")
         }
-        let (isThere, isFolder) = try await blocking { () throws(ClientFailure) in
+        let kind = try await blocking { () throws(ClientFailure) -> mode_t? in
             var status = stat()
-            guard stat(path, &status) == 0 else { return (false, false) }
-            return (true, status.st_mode & S_IFMT == S_IFDIR)
+            return stat(path, &status) == 0 ? status.st_mode & S_IFMT : nil
         }
-        guard !isFolder else { throw .local("\(path) is a folder.") }
-        guard force || !isThere else { throw .local("\(path) exists. --force replaces it.") }
+        guard kind != S_IFDIR else { throw .local("\(path) is a folder.") }
+        // The file takes the place of what is there: of a device or a pipe that is never meant.
+        guard kind == nil || kind == S_IFREG else { throw .local("\(path) is no regular file.") }
+        guard force || kind == nil else { throw .local("\(path) exists. --force replaces it.") }
         return path
     }
 }

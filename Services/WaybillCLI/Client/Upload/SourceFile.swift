@@ -33,6 +33,7 @@ final class SourceFile: Sendable {
         guard descriptor >= 0 else { throw .local("\(path) cannot be opened: \(lastError()).") }
         do throws(ClientFailure) {
             facts = try Self.facts(of: descriptor, path)
+            try Self.requireSize(facts, descriptor, path)
             canonicalPath = try Self.canonical(path)
         } catch {
             close(descriptor)
@@ -86,6 +87,14 @@ final class SourceFile: Sendable {
             modifiedNanoseconds: Int64(status.st_mtim.tv_nsec),
             inode: UInt64(status.st_ino)
         )
+    }
+
+    /// Files of /proc say that they have no bytes, and have some.
+    private static func requireSize(_ facts: Facts, _ descriptor: Int32, _ path: String) throws(ClientFailure)
+    {
+        var byte: UInt8 = 0
+        guard facts.size == 0, pread(descriptor, &byte, 1, 0) != 0 else { return }
+        throw .local("\(path) has bytes, but does not say how many.")
     }
 
     private static func canonical(_ path: String) throws(ClientFailure) -> String {

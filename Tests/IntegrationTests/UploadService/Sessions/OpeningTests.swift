@@ -107,6 +107,7 @@ import Testing
                 (["nmae": "a"], 400),
                 (["name": "a/b"], 400), (["sha256": "abc"], 400), (["url_count": 1_001], 400),
                 (["url_count": -1], 400), (["checksum_algorithm": "md5"], 400), (["upload_id": 5], 400),
+                (["upload_id": "CC8F71A7-24CC-46A0-A7F7-25924E345394\u{0}x"], 400),
             ] as [([String: Any], Int)] {
                 let answer = try await SessionClient.open("a", 9, with: members, on: service).1
                 #expect(answer.status == status, "\(members) \(answer.text)")

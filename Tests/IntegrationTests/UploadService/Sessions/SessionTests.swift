@@ -101,7 +101,7 @@ import Testing
             #expect(other.code == "PART_DIFFERS")
             #expect(try await client.put(1, SessionClient.bytes(99)).status == 422)
             #expect(try await client.put(1, SessionClient.bytes(101)).status == 422)
-            for number in ["0", "-1", "2", "10001", "x", "9223372036854775808"] {
+            for number in ["0", "-1", "+1", "01", "2", "10001", "x", "9223372036854775808"] {
                 let answer = try await service.send(
                     .PUT,
                     "\(SessionClient.path)/\(client.id)/parts/\(number)",
@@ -114,6 +114,8 @@ import Testing
             #expect(try await client.sign(["part_numbers": [2]]).code == "INVALID_PART_NUMBER")
             #expect(try await client.sign(["part_numbers": [1, 1]]).status == 400)
             #expect(try await client.sign(["part_numbers": [Int]()]).status == 400)
+            let misspelt = ["part_number": 1, "checksum_md5": "kAFQmDzST7DWlj99KOF/cg=="] as [String: Any]
+            #expect(try await client.sign(["parts": [misspelt]]).code == "INVALID_BODY")
             #expect(try await client.complete().status == 200)
             #expect(try await client.content() == right)
         }
@@ -191,6 +193,33 @@ import Testing
             let event = try await service.pool.query("SELECT convert_from(payload, 'UTF8') FROM outbox")
                 .first?.text(0)
             #expect(event?.contains(try row.text(0)) == true)
+        }
+    }
+
+    /// The client asks again after its bytes are gone.
+    @Test func aSessionIsGivenUpForEver() async throws {
+        try await ServiceUnderTest.run { service in
+            let (client, _) = try await SessionClient.open("a", 3, on: service)
+            #expect(try await client.abort().status == 200)
+            _ = try await service.pool.execute("UPDATE uploads SET state = 'REAPED'")
+            let again = try await client.abort()
+            #expect(again.status == 200 && again.json["state"].text == "REAPED", "\(again.text)")
+            _ = try await service.pool.execute("UPDATE uploads SET failure_reason = 'its time was over'")
+            #expect(try await client.abort().code == "INVALID_UPLOAD_STATE")
+        }
+    }
+
+    @Test func anotherDigestIsRefusedAfterCompletionToo() async throws {
+        try await ServiceUnderTest.run { service in
+            let (client, _) = try await SessionClient.open("a", 3, on: service)
+            #expect(try await client.put(1, [1, 2, 3]).status == 200)
+            let right = ["sha256": SessionClient.digest([1, 2, 3])]
+            let completed = try await client.complete(right)
+            #expect(completed.status == 200, "\(completed.text)")
+            #expect(try await client.complete(right).text == completed.text)
+            #expect(try await client.complete().text == completed.text)
+            let other = try await client.complete(["sha256": SessionClient.digest([3, 2, 1])])
+            #expect(other.status == 422 && other.code == "DIGEST_MISMATCH", "\(other.text)")
         }
     }
 
