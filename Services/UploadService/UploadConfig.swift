@@ -59,6 +59,8 @@ struct UploadLimits: Sendable {
     var sessionExpiry: Duration = .seconds(604_800)
     /// How long a presigned URL can be used. A write that began within it may end later: the cleanup consumer waits longer.
     var urlLifetime: Duration = .seconds(1_800)
+    /// For so long a store may say that it does not know the parts of a session before that is believed.
+    var lossPatience: Duration = .seconds(10)
     /// For so long a store that cannot put the parts of a session together is asked again.
     var completionPatience: Duration = .seconds(3_600)
     /// How often uploads are looked for whose deadline has passed.

@@ -105,6 +105,7 @@ private enum StoreProfileName: String, CaseIterable {
         profile.checksumsEnforced = self != .radosgw
         // What was damaged on its way is refused where the store can tell, and found by the indexer where it cannot.
         if profile.checksumsEnforced { profile.streamSigning = .unsignedTrailer(.crc32c) }
+        profile.partChecksumsAnnounced = self == .aws
         profile.conditionalWritesEnforced = self == .aws || self == .devstore
         if self == .aws { profile.objectSizeLimit = StoreProfile.awsObjectSizeLimit }
         return profile

@@ -51,7 +51,11 @@ struct RemovalSaga: Sendable {
             throw .waiting(late - (absentFor ?? .zero))
         }
         let isAbsent = try await store { () throws(StoreFailure) in
-            try await remover.isAbsent(order.objectKey)
+            // A part that was under way when its upload was aborted may have come after all, and only an abort takes it away.
+            if let multipartID = order.multipartID {
+                try await remover.store.abortMultipartUpload(order.objectKey, uploadID: multipartID)
+            }
+            return try await remover.isAbsent(order.objectKey)
         }
         if isAbsent { return .deferred }
         try await removeAll(order, handle)

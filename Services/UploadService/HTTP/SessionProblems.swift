@@ -42,7 +42,7 @@ extension SessionFailure: ProblemConvertible {
             return Problem(
                 .fileAlreadyExists,
                 409,
-                "File already exists: \(name). The upload and its parts are kept; delete that file and send the request again.",
+                "File already exists: \(name). What the upload holds is kept; delete that file and send the request again, or choose another name.",
                 extensions: ["existing_id": existing.text]
             )
         case .digestsDiffer:
@@ -63,7 +63,7 @@ extension SessionFailure: ProblemConvertible {
         case .busy: return .busy
         case .bodyFailed, .partDigestMismatch, .noSuchPart, .checksumKind, .partSizeMismatch, .partDiffers,
             .partArriving,
-            .partsMissing, .partsWrong:
+            .partsUnknown, .partsMissing, .partsWrong:
             return partProblem
         case .store(let failure): return Problem(store: failure).keepingSession
         case .database(let failure): return Problem(database: failure).keepingSession
@@ -109,6 +109,14 @@ extension SessionFailure: ProblemConvertible {
                 "Another request is sending part \(number). Nothing was changed; send the request again.",
                 isRetryable: true,
                 retryAfterSeconds: 2
+            )
+        case .partsUnknown:
+            return Problem(
+                .storeUnavailable,
+                503,
+                "The object store does not know the parts of this upload. When it still does not a little later, they have to be sent again; send the request again to find out.",
+                isRetryable: true,
+                retryAfterSeconds: 5
             )
         case .partsMissing(let numbers):
             return Problem(

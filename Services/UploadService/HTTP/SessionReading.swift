@@ -1,6 +1,7 @@
 import Determinism
 import HTTPServing
 import Hummingbird
+import Logging
 import PostgresClient
 
 import struct FoundationEssentials.UUID
@@ -11,8 +12,10 @@ extension SessionRoutes {
         _ = try QueryItems(of: request, known: [])
         let session = try await session(context)
         guard session.isOpen else { return try .json(SessionDocument(session, seen: nil)) }
-        let seen = try await logged("look at the parts", context) { () throws(SessionFailure) in
-            try await sessions.seenParts(of: session)
+        var seen: SeenParts?
+        do throws(SessionFailure) { seen = try await sessions.seenParts(of: session) } catch {
+            // What cannot be seen is not told; the rest is known.
+            context.logger.info("the parts were not looked at", metadata: ["error": "\(error)"])
         }
         return try .json(SessionDocument(try await sessions.reread(session), seen: seen))
     }

@@ -11,9 +11,14 @@ ALTER TABLE uploads
     ADD COLUMN seen_part_count integer NOT NULL DEFAULT 0,
     -- What went wrong while the parts were put together, one line each.
     ADD COLUMN attempts        text[]  NOT NULL DEFAULT '{}',
+    -- Of these, how often the store was asked and had made nothing, and since when.
+    ADD COLUMN refusal_count   integer NOT NULL DEFAULT 0,
+    ADD COLUMN refused_since   timestamptz,
+    -- Since when the store says that it does not know the multipart upload of an open session.
+    ADD COLUMN lost_since      timestamptz,
     ADD CONSTRAINT uploads_plan CHECK ((part_size IS NULL) = (part_count IS NULL)
         AND (part_size IS NULL OR declared_size IS NOT NULL));
-CREATE INDEX uploads_listing ON uploads (tenant, owner, id DESC) WHERE part_size IS NOT NULL;
+CREATE INDEX uploads_listing ON uploads (tenant, owner, created_at DESC, id DESC) WHERE part_size IS NOT NULL;
 
 -- What is known of the parts of open sessions beside what the store lists. Goes when the session has ended.
 CREATE TABLE upload_parts (

@@ -66,7 +66,8 @@ struct CompleteSaga: Sendable {
         } catch let failure as StepFailure { throw failure } catch { throw .transient("\(error)") }
     }
 
-    /// Always throws. What may pass is tried again until the patience is over.
+    /// Always throws. What the store has answered is tried again until the patience is over; as long as it cannot be asked, nothing
+    /// is given up.
     private func judge(
         _ failure: PartAssembly.Failure,
         of session: UploadSession,
@@ -76,15 +77,36 @@ struct CompleteSaga: Sendable {
         do {
             isOver = try await UploadStore.recordAttempt(
                 "\(time.now.rfc3339) \(failure.cause)",
+                isAnswer: failure.kind != .away,
                 of: session.upload.id,
                 limit: Self.attemptLimit,
                 patience: patience,
                 on: pool
             )
-        } catch { throw .transient("\(error)") }
-        guard isOver || !failure.mayPass else { throw .transient("\(failure.cause)") }
+            if failure.kind == .partsChanged, !isOver, try await refreeze(session) {
+                throw StepFailure.transient("\(failure.cause)")
+            }
+        } catch let failure as StepFailure { throw failure } catch { throw .transient("\(error)") }
+        switch failure.kind {
+        case .away: throw .transient("\(failure.cause)")
+        case .notMade where !isOver: throw .transient("\(failure.cause)")
+        case .notMade, .partsChanged, .foreign: break
+        }
         context.record(.store(failure.cause))
         throw .definite("\(failure.cause)")
+    }
+
+    /// - Returns: false when the parts will not do any more.
+    private func refreeze(_ session: UploadSession) async throws -> Bool {
+        let ledger = try await PartStore.ledger(of: session.upload.id, on: pool)
+        guard let parts = try await assembly.relisted(session, ledger) else { return false }
+        try await pool.withTransaction { (tx: borrowing Transaction) async throws -> Void in
+            guard try await UploadStore.lockState(of: session.upload.id, in: tx) == .completing else {
+                return
+            }
+            try await PartStore.freeze(parts, of: session.upload.id, in: tx)
+        }
+        return true
     }
 
     private func commit(

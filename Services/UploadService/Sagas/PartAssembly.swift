@@ -10,9 +10,19 @@ struct PartAssembly: Sendable {
     let store: any ObjectStore
 
     struct Failure: Error, Sendable {
+        enum Kind: Sendable {
+            /// The store cannot be asked, or refuses for a reason that is not the upload's: it says nothing about the parts.
+            case away
+            /// The store was asked, and has made no object.
+            case notMade
+            /// The store does not take the list: parts have changed since it was made.
+            case partsChanged
+            /// What lies under the key is not this upload's.
+            case foreign
+        }
+
         let cause: StoreFailure
-        /// Whether the same call may succeed later.
-        let mayPass: Bool
+        let kind: Kind
     }
 
     /// May be called again after any failure, by any process, with the same parts.
@@ -20,7 +30,7 @@ struct PartAssembly: Sendable {
         -> TransferredObject
     {
         guard let multipartID = session.multipartID else {
-            throw Failure(cause: .notFound(code: "NoSuchUpload"), mayPass: false)
+            throw Failure(cause: .notFound(code: "NoSuchUpload"), kind: .foreign)
         }
         var unclear: StoreFailure?
         do {
@@ -31,8 +41,8 @@ struct PartAssembly: Sendable {
                 ifNoneMatchAny: store.profile.conditionalWritesEnforced
             )
         } catch {
-            guard error.leavesCompletionOpen else {
-                throw Failure(cause: error, mayPass: !error.isAboutParts)
+            guard error.leavesCompletionOpen || error.isAboutParts else {
+                throw Failure(cause: error, kind: .away)
             }
             unclear = error
         }
@@ -45,17 +55,20 @@ struct PartAssembly: Sendable {
     ) async throws(Failure) -> TransferredObject {
         let facts: ObjectFacts?
         do { facts = try await store.head(session.upload.objectKey.text) } catch {
-            throw Failure(cause: error, mayPass: true)
+            throw Failure(cause: error, kind: .away)
         }
         guard let facts else {
-            throw Failure(cause: unclear ?? .unexpectedAnswer("completed, but not there"), mayPass: true)
+            throw Failure(
+                cause: unclear ?? .unexpectedAnswer("completed, but not there"),
+                kind: unclear?.isAboutParts == true ? .partsChanged : .notMade
+            )
         }
         guard facts.size == session.plan.size, facts.metadata["upload-id"] == session.upload.id.text else {
             throw Failure(
                 cause: .unexpectedAnswer(
                     "the object has \(facts.size) bytes of upload \(facts.metadata["upload-id"] ?? "unknown")"
                 ),
-                mayPass: false
+                kind: .foreign
             )
         }
         return TransferredObject(
@@ -65,13 +78,29 @@ struct PartAssembly: Sendable {
         )
     }
 
-    /// The completed upload is no longer open, so whatever is open under its key was never used.
+    /// What to put together now that parts have changed: a direct part as it is, since that is its client's own doing; one that came
+    /// through the service only if it is still what was acknowledged.
+    ///
+    /// - Returns: nil when some part will not do any more.
+    func relisted(
+        _ session: UploadSession,
+        _ ledger: [LedgerPart]
+    ) async throws(StoreFailure) -> [CompletedPart]? {
+        guard let multipartID = session.multipartID else { return nil }
+        let listed = try await store.allParts(session.upload.objectKey.text, uploadID: multipartID)
+        let acknowledged = ledger.filter { $0.sha256 != nil }
+        let seen = SeenParts(session.plan, session.checksum, listed: listed, ledger: acknowledged)
+        return seen.isComplete ? seen.parts.map(\.completed) : nil
+    }
+
+    /// Whatever else is open under the key was never used. The completed upload itself may still be listed for a moment: on some
+    /// stores an abort would then take away what the object rests on.
     func abortStrays(of session: UploadSession) async throws(StoreFailure) {
         let key = session.upload.objectKey.text
         var marker: UploadsPage.Marker?
         repeat {
             let page = try await store.listMultipartUploads(prefix: key, after: marker, limit: 1_000)
-            for upload in page.uploads where upload.key == key {
+            for upload in page.uploads where upload.key == key && upload.uploadID != session.multipartID {
                 try await store.abortMultipartUpload(key, uploadID: upload.uploadID)
             }
             marker = page.next

@@ -36,17 +36,20 @@ extension UploadSessions {
     }
 
     private func requireParts(of session: UploadSession) async throws(SessionFailure) -> SeenParts {
-        let seen = try await seenParts(of: session)
-        guard seen.wrong.isEmpty else {
+        let seen: SeenParts
+        do throws(SessionFailure) { seen = try await seenParts(of: session) } catch .partsUnknown {
+            if let multipartID = session.multipartID { try await noteLoss(of: multipartID, of: session) }
+            throw .partsUnknown
+        }
+        guard seen.isComplete else {
             try await transaction { tx in
                 guard try await UploadStore.keepOpen(session.upload.id, expiry: limits.expiry, in: tx) else {
                     throw try await closed(session, in: tx)
                 }
-                try await PartStore.doubt(seen.wrong, of: session.upload.id, in: tx)
+                try await PartStore.doubt(seen.wrong + seen.missing, of: session.upload.id, in: tx)
             }
-            throw .partsWrong(seen.wrong)
+            throw seen.wrong.isEmpty ? .partsMissing(seen.missing) : .partsWrong(seen.wrong)
         }
-        guard seen.missing.isEmpty else { throw .partsMissing(seen.missing) }
         return seen
     }
 
@@ -66,7 +69,12 @@ extension UploadSessions {
         }
         let claim = try await transaction { tx -> SagaClaim? in
             guard try await UploadStore.lockState(of: upload.id, in: tx) == .active,
-                try await UploadStore.claimCompletion(of: upload.id, sha256: sha256, in: tx)
+                try await UploadStore.claimCompletion(
+                    of: upload.id,
+                    sha256: sha256,
+                    multipartID: session.multipartID,
+                    in: tx
+                )
             else { return nil }
             // What came after the store was asked is not in its answer: frozen as it was then, the list would never do.
             let ledger = try await PartStore.ledger(of: upload.id, in: tx)

@@ -35,7 +35,8 @@ extension UploadSessions {
         }
         guard let admission = budget.admit(session.upload.tenant) else { throw .busy }
         defer { withExtendedLifetime(admission) {} }
-        let signOfLife = heartbeat.makeSignOfLife()
+        // A claim that has run out is somebody else's: what came from this one then would overwrite theirs.
+        let signOfLife = SignOfLife(limit: heartbeat.lease, time: time)
         let body = TalliedBody(
             source.body,
             limit: size,
@@ -48,10 +49,16 @@ extension UploadSessions {
             id: UUID.version7(at: time.now, from: random)
         )
         if let stored = try await self.claim(claim, session) {
-            return try await compare(body, with: stored, claim, size)
+            return try await heartbeat.whileRenewing(signOfLife) {
+                true
+            } _: {
+                await result { () throws(SessionFailure) in try await compare(body, with: stored, claim, size)
+                }
+            }.get()
         }
         let outcome = await heartbeat.whileRenewing(signOfLife) {
-            try await PartStore.renew(claim, lease: heartbeat.lease, on: pool)
+            guard try await PartStore.renew(claim, lease: heartbeat.lease, on: pool) else { return false }
+            return try await UploadStore.keepOpen(claim.upload, expiry: limits.expiry, on: pool)
         } _: {
             await result { () throws(SessionFailure) in try await send(body, claim, size, session) }
         }
@@ -104,7 +111,9 @@ extension UploadSessions {
             try faults.reach(.afterPartSent)
         } catch let failure as StoreFailure {
             if case .notFound("NoSuchUpload") = failure {
-                try await dropMultipart(multipartID, of: session)
+                try await noteLoss(of: multipartID, of: session)
+                try requireOpen(try await reread(session))
+                throw .partsUnknown
             }
             throw SessionFailure(part: claim.number, failure)
         } catch { throw .store(.outcomeUnknown(reason: "\(error)")) }

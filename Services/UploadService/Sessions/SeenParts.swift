@@ -50,7 +50,10 @@ struct SeenParts: Equatable, Sendable {
                 missing.append(number)
                 continue
             }
-            guard part.size == plan.length(of: number), known?.admits(part) ?? true else {
+            let checksum = part.checksums.first { kind == nil || $0.kind == kind }
+            guard part.size == plan.length(of: number), kind == nil || checksum != nil,
+                known?.admits(part) ?? true
+            else {
                 wrong.append(number)
                 continue
             }
@@ -60,7 +63,7 @@ struct SeenParts: Equatable, Sendable {
                     size: part.size,
                     etag: part.etag,
                     sha256: known?.sha256,
-                    checksum: part.checksums.first { kind == nil || $0.kind == kind }
+                    checksum: checksum
                 )
             )
         }
@@ -109,35 +112,40 @@ extension UploadSessions {
 
     private func listedParts(of session: UploadSession) async throws(SessionFailure) -> [PartsPage.Part] {
         guard let multipartID = session.multipartID else { return [] }
-        var listed: [PartsPage.Part] = []
-        var marker: Int? = 0
+        guard let admission = budget.admit(session.upload.tenant) else { throw .busy }
+        defer { withExtendedLifetime(admission) {} }
         do {
-            while let after = marker {
-                let page = try await store.listParts(
-                    session.upload.objectKey.text,
-                    uploadID: multipartID,
-                    after: after
-                )
-                listed += page.parts
-                marker = page.next
-            }
-        } catch {
-            guard case .notFound("NoSuchUpload") = error else { throw .store(error) }
-            try await dropMultipart(multipartID, of: session)
-            return []
-        }
-        return listed
+            return try await store.allParts(session.upload.objectKey.text, uploadID: multipartID)
+        } catch .notFound("NoSuchUpload") {
+            // Because the session has ended meanwhile?
+            try requireOpen(try await reread(session))
+            throw .partsUnknown
+        } catch { throw .store(error) }
     }
 
-    /// The store has given the multipart upload up: stores do that after a time of their own, and an operator may. Its parts are
-    /// gone; the session goes on with another one. Unless the session has ended meanwhile, which is why there is none.
-    func dropMultipart(_ multipartID: String, of session: UploadSession) async throws(SessionFailure) {
+    /// The store has given the multipart upload up: stores do that after a time of their own, and an operator may. When it still says
+    /// so after a while, its parts are gone, and the session goes on with another one.
+    func noteLoss(of multipartID: String, of session: UploadSession) async throws(SessionFailure) {
+        let (id, patience) = (session.upload.id, limits.lossPatience)
         try await transaction { tx in
-            guard try await UploadStore.dropMultipartID(multipartID, of: session.upload.id, in: tx) else {
-                return
-            }
-            try await PartStore.remove(session.upload.id, in: tx)
+            guard try await UploadStore.noteLoss(of: multipartID, of: id, patience: patience, in: tx) == true,
+                try await UploadStore.dropMultipartID(multipartID, of: id, in: tx)
+            else { return }
+            try await PartStore.remove(id, in: tx)
         }
-        try requireOpen(try await reread(session))
+    }
+}
+
+extension ObjectStore {
+    /// Every page. A listing that breaks off is thrown, never taken for a short one.
+    func allParts(_ key: String, uploadID: String) async throws(StoreFailure) -> [PartsPage.Part] {
+        var listed: [PartsPage.Part] = []
+        var marker: Int? = 0
+        while let after = marker {
+            let page = try await listParts(key, uploadID: uploadID, after: after)
+            listed += page.parts
+            marker = page.next
+        }
+        return listed
     }
 }

@@ -28,6 +28,8 @@ enum SessionFailure: Error, Sendable {
     case partDiffers(Int)
     /// Another request is sending that part.
     case partArriving(Int)
+    /// The store does not know the session's parts at the moment. Nothing was changed.
+    case partsUnknown
     case partsMissing([Int])
     /// These are not what the plan or their checksums demand, and have to be sent again.
     case partsWrong([Int])

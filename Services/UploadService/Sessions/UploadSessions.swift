@@ -74,6 +74,8 @@ struct SessionLimits: Sendable {
     var expiry: Duration
     /// How long a presigned URL can be used.
     var urlLifetime: Duration
+    /// For so long a store may say that it does not know a session's multipart upload before that is believed.
+    var lossPatience: Duration
 }
 
 extension UploadSessions {
@@ -97,7 +99,8 @@ extension UploadSessions {
             limits: SessionLimits(
                 byteLimit: limits.byteLimit,
                 expiry: limits.sessionExpiry,
-                urlLifetime: limits.urlLifetime
+                urlLifetime: limits.urlLifetime,
+                lossPatience: limits.lossPatience
             )
         )
     }

@@ -25,8 +25,9 @@ extension UploadStore {
                state, s3_upload_id, open_count, failure_reason, attempts, expires_at, created_at, updated_at, checksum_kind
           FROM uploads
          WHERE tenant = $1 AND owner = $2 AND part_size IS NOT NULL AND ($3::text IS NULL OR state = $3)
-           AND ($4::uuid IS NULL OR id < $4)
-         ORDER BY id DESC LIMIT $5
+           AND ($4::uuid IS NULL OR (created_at, id) < (
+               SELECT created_at, id FROM uploads WHERE id = $4 AND tenant = $1 AND owner = $2))
+         ORDER BY created_at DESC, id DESC LIMIT $5
         """
     private static let noteOpening: Statement = """
         UPDATE uploads SET open_count = open_count + 1 WHERE id = $1 AND state IN ('PENDING', 'ACTIVE')
@@ -36,7 +37,7 @@ extension UploadStore {
          WHERE id = $1 AND s3_upload_id IS NULL AND state IN ('PENDING', 'ACTIVE')
         """
     private static let dropMultipartID: Statement = """
-        UPDATE uploads SET s3_upload_id = NULL, seen_part_count = 0, updated_at = clock_timestamp()
+        UPDATE uploads SET s3_upload_id = NULL, lost_since = NULL, seen_part_count = 0, updated_at = clock_timestamp()
          WHERE id = $1 AND s3_upload_id = $2 AND state IN ('PENDING', 'ACTIVE')
         """
     private static let noteBytes: Statement = """
@@ -49,19 +50,10 @@ extension UploadStore {
          WHERE id = $1 AND state IN ('PENDING', 'ACTIVE')
         """
     private static let noteSeenParts: Statement = """
-        UPDATE uploads SET state = 'ACTIVE', seen_part_count = $2, updated_at = clock_timestamp(),
+        UPDATE uploads SET state = 'ACTIVE', seen_part_count = $2, lost_since = NULL, updated_at = clock_timestamp(),
                            expires_at = clock_timestamp() + make_interval(secs => $3::bigint / 1000.0)
-         WHERE id = $1 AND state IN ('PENDING', 'ACTIVE') AND seen_part_count < $2
-        """
-    private static let claimCompletion: Statement = """
-        UPDATE uploads SET state = 'COMPLETING', declared_sha256 = coalesce($2, declared_sha256),
-                           updated_at = clock_timestamp()
-         WHERE id = $1 AND state = 'ACTIVE'
-        """
-    private static let recordAttempt: Statement = """
-        UPDATE uploads SET attempts = attempts[greatest(1, cardinality(attempts) - 18):] || $3::text
-         WHERE id = $1 AND state = 'COMPLETING'
-        RETURNING cardinality(attempts) >= $2 AND updated_at <= clock_timestamp() - make_interval(secs => $4::bigint / 1000.0)
+         WHERE id = $1 AND state IN ('PENDING', 'ACTIVE')
+           AND (seen_part_count < $2 OR lost_since IS NOT NULL AND $2 > 0)
         """
 
     /// - Returns: false when an upload of that id exists.
@@ -164,6 +156,15 @@ extension UploadStore {
         try await tx.execute(keepOpen, id, expiry.wholeMilliseconds) == 1
     }
 
+    /// The same outside a transaction.
+    static func keepOpen(
+        _ id: UUID,
+        expiry: Duration,
+        on pool: PostgresPool
+    ) async throws(DatabaseError) -> Bool {
+        try await pool.execute(keepOpen, id, expiry.wholeMilliseconds) == 1
+    }
+
     /// Parts that went straight to the store were seen there. More than before is progress.
     static func noteSeenParts(
         _ count: Int,
@@ -172,29 +173,6 @@ extension UploadStore {
         on pool: PostgresPool
     ) async throws(DatabaseError) {
         _ = try await pool.execute(noteSeenParts, id, count, expiry.wholeMilliseconds)
-    }
-
-    /// - Returns: false unless the session is active.
-    static func claimCompletion(
-        of id: UUID,
-        sha256: Digest256?,
-        in tx: borrowing Transaction
-    ) async throws(DatabaseError) -> Bool {
-        try await tx.execute(claimCompletion, id, sha256?.bytes) == 1
-    }
-
-    /// Adds to what went wrong, of which the last lines are kept. The deadline of completing counts from its claim.
-    ///
-    /// - Returns: whether it is time to give up: after `limit` attempts, and not before `patience` is over.
-    static func recordAttempt(
-        _ line: String,
-        of id: UUID,
-        limit: Int,
-        patience: Duration,
-        on pool: PostgresPool
-    ) async throws(DatabaseError) -> Bool {
-        let row = try await pool.query(recordAttempt, id, limit, line, patience.wholeMilliseconds).first
-        return try row?.bool(0) ?? false
     }
 
     private static func session(_ row: Row) throws(DatabaseError) -> UploadSession {

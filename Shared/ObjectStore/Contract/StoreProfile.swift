@@ -21,6 +21,8 @@ public struct StoreProfile: Sendable {
     public var conditionalWritesEnforced = false
     /// The store checks `x-amz-checksum-*`. radosgw 16 ignores it.
     public var checksumsEnforced = false
+    /// A part may bear a checksum only when its upload was announced with that kind, as on AWS.
+    public var partChecksumsAnnounced = false
     /// Every part but the last is at least this long.
     public var partSizeMinimum: Int64 = 5 << 20
     /// The longest part, and the longest object one PUT can store.

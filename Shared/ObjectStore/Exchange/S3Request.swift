@@ -25,6 +25,8 @@ struct S3Request {
     var payload = Payload.none
     /// Follows a streamed payload, whatever the profile would let follow.
     var trailer: StoreProfile.TrailingChecksum?
+    /// No checksum follows a streamed body, whatever the profile has.
+    var hasNoTrailer = false
     var effect: Effect
     /// The store may answer 200 and say in the body that it failed.
     var mayFailWith200 = false

@@ -33,6 +33,7 @@ extension S3Store {
         var request = S3Request(.PUT, key, effect: .idempotent)
         request.query = [("partNumber", String(number)), ("uploadId", uploadID)]
         request.payload = try await payload(of: body)
+        request.hasNoTrailer = profile.partChecksumsAnnounced && checksum?.trailing == nil
         if profile.checksumsEnforced, let trailer = checksum?.trailing {
             request.trailer = trailer
             if case .bytes(let buffer) = request.payload {

@@ -18,7 +18,7 @@ struct SignedRequest {
         let streamSigning = settings.profile.streamSigning
         let body = Self.plan(
             request.payload,
-            request.trailer.map { streamSigning.with($0) } ?? streamSigning
+            request.hasNoTrailer ? .unsigned : request.trailer.map { streamSigning.with($0) } ?? streamSigning
         )
         var headers = request.headers + body.headers
         headers.append(("host", endpoint.authority))

@@ -66,7 +66,7 @@ struct StateMoveTests {
         }
         let isOpen = !(state.isDoomed || state == .reaped)
         try await service.pool.execute(
-            "UPDATE uploads SET state = $2, failure_reason = $3 WHERE id = $1",
+            "UPDATE uploads SET state = $2, failure_reason = $3, s3_upload_id = 'm' WHERE id = $1",
             upload.id,
             state.rawValue,
             isOpen ? nil : "test"
@@ -82,7 +82,12 @@ struct StateMoveTests {
             case .bytesArrived:
                 _ = try await UploadStore.noteBytes(of: upload.id, expiry: .seconds(60), in: tx)
             case .completionClaimed:
-                _ = try await UploadStore.claimCompletion(of: upload.id, sha256: nil, in: tx)
+                _ = try await UploadStore.claimCompletion(
+                    of: upload.id,
+                    sha256: nil,
+                    multipartID: "m",
+                    in: tx
+                )
             case .committed: _ = try await UploadStore.complete(upload.id, in: tx)
             case .failed:
                 _ = try await UploadStore.doom(upload.id, DoomedUpload(state: .failed, reason: "x"), in: tx)

@@ -163,4 +163,23 @@ import Testing
             #expect(try await service.send(.GET, SessionClient.path, as: nil).status == 401)
         }
     }
+
+    @Test func sessionsAreListedNewestFirst() async throws {
+        try await ServiceUnderTest.run { service in
+            var ids: [String] = []
+            for round in 0..<5 {
+                let id = UUID().uuidString.lowercased()
+                _ = try await SessionClient.open("\(round)", 1, with: ["upload_id": id], on: service)
+                ids.insert(id, at: 0)
+            }
+            var (listed, cursor): ([String], String?) = ([], nil)
+            repeat {
+                let query = "?limit=2" + (cursor.map { "&cursor=\($0)" } ?? "")
+                let page = try await service.send(.GET, SessionClient.path + query).json
+                listed += page["uploads"].items.compactMap { $0["upload_id"].text }
+                cursor = page["next_cursor"].text
+            } while cursor != nil
+            #expect(listed == ids)
+        }
+    }
 }

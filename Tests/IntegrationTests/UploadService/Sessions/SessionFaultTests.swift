@@ -136,17 +136,43 @@ struct SessionFaultTests {
         }
     }
 
-    @Test func theStoreRefusesTheParts() async throws {
+    /// Nothing that was acknowledged has changed, so it is asked again.
+    @Test func theStoreRefusesThePartsOnce() async throws {
         try await ServiceUnderTest.run { service in
-            let (client, _) = try await SessionClient.open("a", 3, on: service)
-            #expect(try await client.put(1, [1, 2, 3]).status == 200)
             try await service.bucket.strike(
                 #""method":"POST","query":"uploadId","action":"answer","status":400,"code":"InvalidPart","count":1"#
             )
-            let answer = try await client.complete()
-            #expect(answer.status == 502, "\(answer.text)")
-            #expect(try await client.state() == "FAILED")
+            try await Self.expectOneWhole(try await Self.upload("a", on: service), service)
+        }
+    }
+
+    @Test func theStoreRefusesThePartsForEver() async throws {
+        try await ServiceUnderTest.run {
+            $0.limits.completionPatience = .seconds(1)
+        } _: { service in
+            let (client, _) = try await SessionClient.open("a", 3, on: service)
+            #expect(try await client.put(1, [1, 2, 3]).status == 200)
+            try await service.bucket.strike(
+                #""method":"POST","query":"uploadId","action":"answer","status":400,"code":"InvalidPart""#
+            )
+            #expect(try await client.complete().code == "UPLOAD_COMPLETING")
+            try await eventually(within: .seconds(60), "it is given up") {
+                try await client.state() == "FAILED"
+            }
+            #expect(try await client.facts().json["failure_reason"].text?.contains("InvalidPart") == true)
             try await service.ledger.settle()
+        }
+    }
+
+    /// The machine was off for longer than the patience, and the store needs longer than the database.
+    @Test func anOutageIsNoReasonToGiveUp() async throws {
+        try await ServiceUnderTest.run {
+            $0.limits.completionPatience = .zero
+        } _: { service in
+            try await service.bucket.strike(
+                #""method":"POST","query":"uploadId","action":"answer","status":503,"code":"SlowDown","count":15"#
+            )
+            try await Self.expectOneWhole(try await Self.upload("a", on: service), service)
         }
     }
 }

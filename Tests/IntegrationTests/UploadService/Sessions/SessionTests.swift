@@ -138,22 +138,6 @@ import Testing
         }
     }
 
-    @Test func whatTheStoreGaveUpIsSentAgain() async throws {
-        try await ServiceUnderTest.run { service in
-            let (client, _) = try await SessionClient.open("a", 100, on: service)
-            let bytes = SessionClient.bytes(100)
-            #expect(try await client.put(1, bytes).status == 200)
-            let row = try #require(
-                try await service.pool.query("SELECT object_key, s3_upload_id FROM uploads").first
-            )
-            try await service.store.abortMultipartUpload(try row.text(0), uploadID: try row.text(1))
-            #expect(try await client.complete().code == "PARTS_MISSING")
-            #expect(try await client.put(1, bytes).status == 200)
-            #expect(try await client.complete().status == 200)
-            #expect(try await client.content() == bytes)
-        }
-    }
-
     @Test func namesAreFreeOrTheSessionWaits() async throws {
         try await ServiceUnderTest.run { service in
             let (client, _) = try await SessionClient.open("a", 3, on: service)
