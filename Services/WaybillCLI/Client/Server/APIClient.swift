@@ -14,6 +14,9 @@ struct APIClient: Sendable {
     /// How long nothing may succeed before a request is given up.
     let patience: Duration
 
+    /// Who waits longer than for so many attempts is told why.
+    private static let silentAttemptCount = 3
+
     /// Longer documents are refused. A page of 1 000 files with the longest names stays below.
     private static let documentLimit = 16 << 20
 
@@ -29,6 +32,11 @@ struct APIClient: Sendable {
                 let pause = patience.pause(after: error, attemptCount: attemptCount, at: time.uptime, random)
                 guard let pause else { throw error }
                 attemptCount += 1
+                if attemptCount == Self.silentAttemptCount {
+                    Output.complain(
+                        "\(plain(error.sentence)) Trying on for up to \(self.patience.components.seconds) s."
+                    )
+                }
                 try await self.pause(for: pause)
             }
         }
