@@ -13,6 +13,8 @@ struct Load {
     private var unanswered: [String: String] = [:]
     /// Sessions that may be complete: the name, and the id the client chose.
     private var openSessions: [String: String] = [:]
+    /// Sessions that were given up, as long as nobody has said so.
+    private var abortedSessions: Set<String> = []
     private(set) var acknowledgedCount = 0
 
     init(_ stack: TestStack) { self.stack = stack }
@@ -61,6 +63,14 @@ struct Load {
     private mutating func useSessions() async {
         openSessions["parts-\(round)"] = UUID().uuidString
         openSessions["direct-\(round)"] = UUID().uuidString
+        await goOnWithSessions()
+        let aborted = UUID().uuidString
+        abortedSessions.insert(aborted)
+        _ = try? await stack.openSession("aborted-\(round)", size: 10, id: aborted)
+        await abortSessions()
+    }
+
+    private mutating func goOnWithSessions() async {
         for (name, id) in openSessions {
             let answer = try? await stack.uploadBySession(
                 name,
@@ -72,8 +82,24 @@ struct Load {
             openSessions[name] = nil
             acknowledgedCount += 1
         }
-        let aborted = UUID().uuidString
-        _ = try? await stack.openSession("aborted-\(round)", size: 10, id: aborted)
-        _ = try? await stack.abortSession(aborted)
+    }
+
+    /// Until it is told: also that of a session which was never opened.
+    private mutating func abortSessions() async {
+        for id in abortedSessions {
+            guard let answer = try? await stack.abortSession(id), [200, 404].contains(answer.status) else {
+                continue
+            }
+            abortedSessions.remove(id)
+        }
+    }
+
+    /// No session is left that only its client could bring to an end.
+    mutating func settle() async throws {
+        try await eventually(within: .seconds(60), "every session has come to its end") {
+            await goOnWithSessions()
+            await abortSessions()
+            return openSessions.isEmpty && abortedSessions.isEmpty
+        }
     }
 }

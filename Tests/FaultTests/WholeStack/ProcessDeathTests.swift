@@ -21,6 +21,7 @@ struct ProcessDeathTests {
             }
             try await stack.start(victim.program)
             await load.run()
+            try await load.settle()
             #expect(try await stack.violations(within: .seconds(90)) == [])
             #expect(load.acknowledgedCount > 0)
         }
@@ -38,6 +39,7 @@ struct ProcessDeathTests {
                     $0.output.contains(announcement)
                 }
             }
+            try await load.settle()
             #expect(try await stack.violations(within: .seconds(90)) == [])
             #expect(load.acknowledgedCount > 0)
         }
