@@ -1,4 +1,5 @@
 import Digests
+import HTTPServing
 import HTTPTypes
 import Hummingbird
 
@@ -39,6 +40,18 @@ extension KeySlot {
 }
 
 extension IdempotencyKeys {
+    /// Serves a request that has the same answer however often it is sent; its key must only not be used for anything else. A
+    /// refusal has changed nothing, and lets the key go.
+    func reserving<Value>(_ slot: KeySlot?, _ serve: () async throws -> Value) async throws -> Value {
+        guard let slot, let claim = try await reserve(slot) else { return try await serve() }
+        do { return try await serve() } catch {
+            if let failure = error as? any ProblemConvertible, failure.problem.status < 500 {
+                _ = try? await release(claim)
+            }
+            throw error
+        }
+    }
+
     /// Serves a request, or answers as it was answered before. Without a key it is just served.
     ///
     /// - Parameter serve: stores its answer under the claim, in the transaction of its effect (`KeyedAnswer`). When it

@@ -32,11 +32,11 @@ struct SessionRoutes: Sendable {
         let owner = Owner(try context.requireCaller())
         let body = try await SessionBody(request, context)
         let slot = try KeySlot.read(request, of: owner, body.facts)
-        if let slot { try await keys.reserve(slot) }
         let asked = try body.session(id: slot?.derivedID)
-        let (session, isNew) = try await logged("opening of a session", context) {
-            () throws(SessionFailure) in
-            try await sessions.open(asked, of: owner)
+        let (session, isNew) = try await keys.reserving(slot) {
+            try await logged("opening of a session", context) { () throws(SessionFailure) in
+                try await sessions.open(asked, of: owner)
+            }
         }
         let urls = try await logged("opening of a session", context, of: session) {
             () throws(SessionFailure) in
@@ -95,10 +95,11 @@ struct SessionRoutes: Sendable {
         let session = try await session(context)
         let body = try await CompletionBody(request, context)
         let digest = try body.digest()
-        try await reserveKey(request, of: session, [body.sha256])
         do {
-            let completed = try await logged("completion", context) { () throws(SessionFailure) in
-                try await sessions.complete(session, sha256: digest)
+            let completed = try await keys.reserving(try slot(request, of: session, [body.sha256])) {
+                try await logged("completion", context) { () throws(SessionFailure) in
+                    try await sessions.complete(session, sha256: digest)
+                }
             }
             if session.state != .completed { figures.stored(byteCount: session.plan.size) }
             return try .json(SessionDocument(completed, seen: nil))
@@ -111,17 +112,21 @@ struct SessionRoutes: Sendable {
     private func abort(_ request: Request, _ context: ServiceContext) async throws -> Response {
         _ = try QueryItems(of: request, known: [])
         let session = try await session(context)
-        try await reserveKey(request, of: session, [])
-        let aborted = try await logged("abort", context) { () throws(SessionFailure) in
-            try await sessions.abort(session)
+        let aborted = try await keys.reserving(try slot(request, of: session, [])) {
+            try await logged("abort", context) { () throws(SessionFailure) in
+                try await sessions.abort(session)
+            }
         }
         return try .json(SessionDocument(aborted, seen: nil))
     }
 
-    /// What is asked for has the same answer however often it is sent; the key must only not be used for anything else.
-    private func reserveKey(_ request: Request, of session: UploadSession, _ facts: [String?]) async throws {
+    private func slot(
+        _ request: Request,
+        of session: UploadSession,
+        _ facts: [String?]
+    ) throws(RequestRefusal) -> KeySlot? {
         let owner = Owner(tenant: session.upload.tenant, name: session.upload.owner)
-        if let slot = try KeySlot.read(request, of: owner, facts) { try await keys.reserve(slot) }
+        return try KeySlot.read(request, of: owner, facts)
     }
 
     func session(_ context: ServiceContext) async throws -> UploadSession {

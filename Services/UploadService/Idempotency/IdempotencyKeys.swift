@@ -19,7 +19,13 @@ struct IdempotencyKeys: Sendable {
 
     /// Keeps the key from being used for anything but this kind of request, which may be sent at any time, also twice at once:
     /// what it does is done under keys of its items.
-    func reserve(_ slot: KeySlot) async throws(KeyFailure) { _ = try await claim(slot, .zero) }
+    ///
+    /// - Returns: what lets it go again; nil when the request has been answered.
+    @discardableResult
+    func reserve(_ slot: KeySlot) async throws(KeyFailure) -> KeyClaim? {
+        guard case .claimed(let claim) = try await claim(slot, .zero) else { return nil }
+        return claim
+    }
 
     private func claim(_ slot: KeySlot, _ lease: Duration) async throws(KeyFailure) -> KeyVerdict {
         do {

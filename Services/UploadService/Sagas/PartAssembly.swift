@@ -78,8 +78,8 @@ struct PartAssembly: Sendable {
         )
     }
 
-    /// What to put together now that parts have changed: a direct part as it is, since that is its client's own doing; one that came
-    /// through the service only if it is still what was acknowledged.
+    /// What to put together now that parts have changed: a direct part as it is, since that is its client's own doing, if it has the
+    /// checksum it was announced with; one that came through the service only if it is still what was acknowledged.
     ///
     /// - Returns: nil when some part will not do any more.
     func relisted(
@@ -88,8 +88,18 @@ struct PartAssembly: Sendable {
     ) async throws(StoreFailure) -> [CompletedPart]? {
         guard let multipartID = session.multipartID else { return nil }
         let listed = try await store.allParts(session.upload.objectKey.text, uploadID: multipartID)
-        let acknowledged = ledger.filter { $0.sha256 != nil }
-        let seen = SeenParts(session.plan, session.checksum, listed: listed, ledger: acknowledged)
+        let binding = ledger.map { part in
+            guard part.sha256 == nil else { return part }
+            let checksum = session.checksum == nil ? nil : part.checksum
+            return LedgerPart(
+                number: part.number,
+                sha256: nil,
+                etag: nil,
+                checksum: checksum,
+                isArriving: false
+            )
+        }
+        let seen = SeenParts(session.plan, session.checksum, listed: listed, ledger: binding)
         return seen.isComplete ? seen.parts.map(\.completed) : nil
     }
 

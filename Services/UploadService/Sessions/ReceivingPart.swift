@@ -121,9 +121,14 @@ extension UploadSessions {
             throw .store(.unexpectedAnswer("a success before the body had ended"))
         }
         try await transaction { tx in
-            guard try await UploadStore.noteBytes(of: claim.upload, expiry: limits.expiry, in: tx) else {
-                throw try await closed(session, in: tx)
-            }
+            guard
+                try await UploadStore.noteBytes(
+                    of: claim.upload,
+                    expiry: limits.expiry,
+                    areStored: true,
+                    in: tx
+                )
+            else { throw try await closed(session, in: tx) }
             guard try await PartStore.record(claim, sha256: tally.sha256, etag: etag, in: tx) else {
                 throw SessionFailure.partArriving(claim.number)
             }

@@ -42,6 +42,7 @@ extension UploadStore {
         """
     private static let noteBytes: Statement = """
         UPDATE uploads SET state = 'ACTIVE', updated_at = clock_timestamp(),
+                           lost_since = CASE WHEN $3::boolean THEN NULL ELSE lost_since END,
                            expires_at = clock_timestamp() + make_interval(secs => $2::bigint / 1000.0)
          WHERE id = $1 AND state IN ('PENDING', 'ACTIVE')
         """
@@ -136,13 +137,15 @@ extension UploadStore {
 
     /// Bytes are arriving, or about to: the session is active, and its deadline moves on.
     ///
+    /// - Parameter areStored: the store took them, so it knows the multipart upload.
     /// - Returns: false when the session is over or being completed.
     static func noteBytes(
         of id: UUID,
         expiry: Duration,
+        areStored: Bool = false,
         in tx: borrowing Transaction
     ) async throws(DatabaseError) -> Bool {
-        try await tx.execute(noteBytes, id, expiry.wholeMilliseconds) == 1
+        try await tx.execute(noteBytes, id, expiry.wholeMilliseconds, areStored) == 1
     }
 
     /// Its client is there: the deadline moves on, and until the transaction ends nobody else changes the session.

@@ -47,6 +47,27 @@ import Testing
         }
     }
 
+    /// A part the store took in between shows that it knows the upload: the second answer is again the first.
+    @Test func twoWrongAnswersFarApartCostNothing() async throws {
+        try await ServiceUnderTest.run {
+            $0.limits.lossPatience = .milliseconds(1)
+        } _: { service in
+            guard !TestBucket.isForeign else { return }
+            let size = SessionClient.partSize + 3
+            let (client, _) = try await SessionClient.open("a", size, on: service)
+            let bytes = SessionClient.bytes(size)
+            let wrong =
+                #""method":"PUT","query":"partNumber","action":"answer","status":404,"code":"NoSuchUpload","count":1"#
+            for number in [1, 2] {
+                try await service.bucket.strike(wrong)
+                #expect(try await client.put(number, client.slice(bytes, part: number)).status == 503)
+                #expect(try await client.put(number, client.slice(bytes, part: number)).status == 200)
+            }
+            #expect(try await client.complete().status == 200)
+            #expect(try await client.content() == bytes)
+        }
+    }
+
     /// The ledger says that a part is stored, and the store does not list it.
     @Test func aPartTheStoreLostIsStoredAgain() async throws {
         try await ServiceUnderTest.run { service in

@@ -82,6 +82,10 @@ import Testing
                 body: .bytes(ByteBuffer())
             )
             #expect(used.code == "IDEMPOTENCY_KEY_REUSED")
+            // What was refused has changed nothing, so its key may be sent with another request.
+            #expect(try await service.upload("taken").status == 201)
+            #expect(try await open("r", "taken").code == "FILE_ALREADY_EXISTS")
+            #expect(try await open("r", "free").status == 201)
             // Nothing that signs is kept.
             let kept = try await service.pool.query(
                 "SELECT count(*) FROM idempotency_keys WHERE body ~ 'X-Amz'"
