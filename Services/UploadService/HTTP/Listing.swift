@@ -2,8 +2,6 @@ import Determinism
 import HTTPServing
 import Hummingbird
 
-import struct FoundationEssentials.UUID
-
 /// `GET /api/v1/files`: pages of the caller's files, newest first.
 extension FileRoutes {
     private static let limitRange = 1...1_000
@@ -12,7 +10,7 @@ extension FileRoutes {
         let owner = Owner(try context.requireCaller())
         let query = try QueryItems(of: request, known: ["limit", "cursor", "name_prefix", "state"])
         let limit = try query.integer("limit", default: 50, in: Self.limitRange)
-        let (state, cursor) = (try Self.state(query), try Self.cursor(query))
+        let (state, cursor) = (try Self.state(query), try query.cursor())
         let prefix = try query.text("name_prefix")
         let files: [File]
         do {
@@ -46,13 +44,5 @@ extension FileRoutes {
         case "quarantined": return .quarantined
         default: throw query.refusal("state", "must be available, deleted or quarantined")
         }
-    }
-
-    private static func cursor(_ query: QueryItems) throws(Problem) -> UUID? {
-        guard let text = try query.text("cursor") else { return nil }
-        guard let id = UUID(text: text) else {
-            throw query.refusal("cursor", "must be the next_cursor of an earlier page")
-        }
-        return id
     }
 }

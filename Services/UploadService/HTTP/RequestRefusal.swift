@@ -1,5 +1,8 @@
+import Determinism
 import HTTPServing
 import Hummingbird
+
+import struct FoundationEssentials.UUID
 
 /// What is wrong with a request before anything is done about it.
 enum RequestRefusal: Error, Equatable, Sendable {
@@ -62,6 +65,15 @@ extension RequestRefusal: ProblemConvertible {
 }
 
 extension QueryItems {
+    /// Where a list goes on.
+    func cursor() throws(Problem) -> UUID? {
+        guard let text = try text("cursor") else { return nil }
+        guard let id = UUID(text: text) else {
+            throw refusal("cursor", "must be the next_cursor of an earlier page")
+        }
+        return id
+    }
+
     /// - Parameter known: the names this path takes.
     init(of request: Request, known: Set<String>) throws(Problem) {
         try self.init(request.uri.query, known: known, code: ErrorCode.invalidParameter.rawValue)

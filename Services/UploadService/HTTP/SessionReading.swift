@@ -4,8 +4,6 @@ import Hummingbird
 import Logging
 import PostgresClient
 
-import struct FoundationEssentials.UUID
-
 /// `GET /api/v1/uploads`, `GET …/{id}` and `GET …/{id}/parts`.
 extension SessionRoutes {
     func facts(_ request: Request, _ context: ServiceContext) async throws -> Response {
@@ -47,7 +45,7 @@ extension SessionRoutes {
             found = try await UploadStore.sessions(
                 of: owner,
                 state: try Self.state(query),
-                before: try Self.cursor(query),
+                before: try query.cursor(),
                 limit: limit + 1,
                 on: sessions.pool
             )
@@ -68,13 +66,5 @@ extension SessionRoutes {
             throw query.refusal("state", "must be one of \(names)")
         }
         return state
-    }
-
-    private static func cursor(_ query: QueryItems) throws(Problem) -> UUID? {
-        guard let text = try query.text("cursor") else { return nil }
-        guard let id = UUID(text: text) else {
-            throw query.refusal("cursor", "must be the next_cursor of an earlier page")
-        }
-        return id
     }
 }

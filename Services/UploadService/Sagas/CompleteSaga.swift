@@ -148,15 +148,13 @@ struct CompleteSaga: Sendable {
         _ context: CompleteContext,
         _ handle: StepHandle
     ) async throws(StepFailure) -> StepReceipt {
-        try faults.step(.beforeUploadDiscarded)
-        let doom =
-            context.failure?.doom
-            ?? DoomedUpload(state: .failed, reason: "its parts could not be put together")
-        let receipt = try await pool.withStepTransaction { tx in
-            _ = try await reaping.doom(context.stored, doom, in: tx)
-            return try await handle.record(in: tx)
-        }
-        try faults.step(.afterUploadDiscarded)
-        return receipt
+        try await reaping.discard(context.stored, context.failure?.doom ?? .notAssembled, handle, faults)
     }
+}
+
+extension DoomedUpload {
+    fileprivate static let notAssembled = DoomedUpload(
+        state: .failed,
+        reason: "its parts could not be put together"
+    )
 }

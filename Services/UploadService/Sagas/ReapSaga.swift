@@ -1,6 +1,7 @@
 import Determinism
 import EventBinding
 import EventContracts
+import FaultPoints
 import PostgresClient
 import SagaEngine
 import TransactionalOutbox
@@ -35,6 +36,22 @@ struct ReapSaga: Sendable {
         guard let discard = try await UploadStore.doom(upload.uploadID, doom, in: tx) else { return false }
         try await begin(upload, discard, in: tx)
         return true
+    }
+
+    /// The undo of every saga that brings a file in: dooms the upload, if nobody has yet, and sees to it that its bytes go.
+    func discard(
+        _ upload: StoredUpload,
+        _ doom: DoomedUpload,
+        _ handle: StepHandle,
+        _ faults: any Faults
+    ) async throws(StepFailure) -> StepReceipt {
+        try faults.step(.beforeUploadDiscarded)
+        let receipt = try await pool.withStepTransaction { tx in
+            _ = try await self.doom(upload, doom, in: tx)
+            return try await handle.record(in: tx)
+        }
+        try faults.step(.afterUploadDiscarded)
+        return receipt
     }
 
     /// To be called in the transaction that doomed the upload.

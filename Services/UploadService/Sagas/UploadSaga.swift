@@ -99,13 +99,6 @@ struct UploadSaga: Sendable {
         _ context: UploadContext,
         _ handle: StepHandle
     ) async throws(StepFailure) -> StepReceipt {
-        try faults.step(.beforeUploadDiscarded)
-        let doom = context.failure?.doom ?? .processGone
-        let receipt = try await pool.withStepTransaction { tx in
-            _ = try await reaping.doom(context.stored, doom, in: tx)
-            return try await handle.record(in: tx)
-        }
-        try faults.step(.afterUploadDiscarded)
-        return receipt
+        try await reaping.discard(context.stored, context.failure?.doom ?? .processGone, handle, faults)
     }
 }

@@ -43,7 +43,7 @@ extension UploadSessions {
         }
         guard seen.isComplete else {
             try await transaction { tx in
-                guard try await UploadStore.keepOpen(session.upload.id, expiry: limits.expiry, in: tx) else {
+                guard try await UploadStore.renew(session.upload.id, expiry: limits.expiry, in: tx) else {
                     throw try await closed(session, in: tx)
                 }
                 try await PartStore.doubt(seen.wrong + seen.missing, of: session.upload.id, in: tx)

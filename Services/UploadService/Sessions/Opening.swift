@@ -58,22 +58,18 @@ extension UploadSessions {
     }
 
     private func newUpload(_ request: NewSession, of owner: Owner) throws(SessionFailure) -> Upload {
-        let now = time.now
-        let objectID = UUID.version7(at: now, from: random)
-        guard let key = ObjectKey(tenant: owner.tenant, id: objectID, attempt: 1, createdAt: now) else {
-            throw .database(.invalidValue("the tenant cannot be part of an object key"))
-        }
-        return Upload(
-            id: request.id ?? UUID.version7(at: now, from: random),
-            fileID: UUID.version7(at: now, from: random),
-            tenant: owner.tenant,
-            owner: owner.name,
-            name: request.name.text,
-            contentType: request.contentType.text,
-            declaredSize: request.size,
-            declaredSHA256: request.sha256,
-            objectKey: key
-        )
+        do {
+            return try Upload(
+                id: request.id,
+                of: owner,
+                request.name,
+                request.contentType,
+                size: request.size,
+                sha256: request.sha256,
+                at: time.now,
+                from: random
+            )
+        } catch { throw .database(error) }
     }
 
     /// Early, so that nobody sends terabytes for a name that is taken. It is looked at again before the parts are put together.

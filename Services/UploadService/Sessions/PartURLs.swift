@@ -31,7 +31,7 @@ extension UploadSessions {
         let multipartID = try await multipartID(of: session)
         // Who asks for URLs is alive; what goes to the store with them is not seen here.
         try await transaction { tx in
-            guard try await UploadStore.keepOpen(session.upload.id, expiry: limits.expiry, in: tx) else {
+            guard try await UploadStore.renew(session.upload.id, expiry: limits.expiry, in: tx) else {
                 throw try await closed(session, in: tx)
             }
             try await PartStore.expect(wanted, of: session.upload.id, in: tx)

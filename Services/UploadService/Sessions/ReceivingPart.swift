@@ -58,7 +58,7 @@ extension UploadSessions {
         }
         let outcome = await heartbeat.whileRenewing(signOfLife) {
             guard try await PartStore.renew(claim, lease: heartbeat.lease, on: pool) else { return false }
-            return try await UploadStore.keepOpen(claim.upload, expiry: limits.expiry, on: pool)
+            return try await UploadStore.renew(claim.upload, expiry: limits.expiry, on: pool)
         } _: {
             await result { () throws(SessionFailure) in try await send(body, claim, size, session) }
         }

@@ -46,10 +46,6 @@ extension UploadStore {
                            expires_at = clock_timestamp() + make_interval(secs => $2::bigint / 1000.0)
          WHERE id = $1 AND state IN ('PENDING', 'ACTIVE')
         """
-    private static let keepOpen: Statement = """
-        UPDATE uploads SET expires_at = clock_timestamp() + make_interval(secs => $2::bigint / 1000.0)
-         WHERE id = $1 AND state IN ('PENDING', 'ACTIVE')
-        """
     private static let noteSeenParts: Statement = """
         UPDATE uploads SET state = 'ACTIVE', seen_part_count = $2, lost_since = NULL, updated_at = clock_timestamp(),
                            expires_at = clock_timestamp() + make_interval(secs => $3::bigint / 1000.0)
@@ -146,26 +142,6 @@ extension UploadStore {
         in tx: borrowing Transaction
     ) async throws(DatabaseError) -> Bool {
         try await tx.execute(noteBytes, id, expiry.wholeMilliseconds, areStored) == 1
-    }
-
-    /// Its client is there: the deadline moves on, and until the transaction ends nobody else changes the session.
-    ///
-    /// - Returns: false when the session is over or being completed.
-    static func keepOpen(
-        _ id: UUID,
-        expiry: Duration,
-        in tx: borrowing Transaction
-    ) async throws(DatabaseError) -> Bool {
-        try await tx.execute(keepOpen, id, expiry.wholeMilliseconds) == 1
-    }
-
-    /// The same outside a transaction.
-    static func keepOpen(
-        _ id: UUID,
-        expiry: Duration,
-        on pool: PostgresPool
-    ) async throws(DatabaseError) -> Bool {
-        try await pool.execute(keepOpen, id, expiry.wholeMilliseconds) == 1
     }
 
     /// Parts that went straight to the store were seen there. More than before is progress.

@@ -81,22 +81,17 @@ struct ReceiveFile: Sendable {
 
     /// A new attempt: its ids and the key that is never used again.
     func newUpload(_ file: IncomingFile, of owner: Owner) throws(UploadFailure) -> Upload {
-        let now = time.now
-        let objectID = UUID.version7(at: now, from: random)
-        guard let key = ObjectKey(tenant: owner.tenant, id: objectID, attempt: 1, createdAt: now) else {
-            throw .database(.invalidValue("the tenant cannot be part of an object key"))
-        }
-        return Upload(
-            id: UUID.version7(at: now, from: random),
-            fileID: UUID.version7(at: now, from: random),
-            tenant: owner.tenant,
-            owner: owner.name,
-            name: file.name.text,
-            contentType: file.contentType.text,
-            declaredSize: file.source.length,
-            declaredSHA256: file.declaredSHA256,
-            objectKey: key
-        )
+        do {
+            return try Upload(
+                of: owner,
+                file.name,
+                file.contentType,
+                size: file.source.length,
+                sha256: file.declaredSHA256,
+                at: time.now,
+                from: random
+            )
+        } catch { throw .database(error) }
     }
 
     /// Says which file has the name, when that is why.

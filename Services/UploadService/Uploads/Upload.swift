@@ -1,6 +1,7 @@
 import Determinism
 import Digests
 import EventContracts
+import PostgresClient
 
 import struct FoundationEssentials.UUID
 
@@ -17,6 +18,38 @@ struct Upload: Sendable {
     let declaredSize: Int64?
     let declaredSHA256: Digest256?
     let objectKey: ObjectKey
+}
+
+extension Upload {
+    /// A new one: its file's id, and the key that is never used again.
+    ///
+    /// - Parameter id: nil makes one.
+    init(
+        id: UUID? = nil,
+        of owner: Owner,
+        _ name: FileName,
+        _ contentType: ContentType,
+        size: Int64?,
+        sha256: Digest256?,
+        at now: Timestamp,
+        from random: some RandomSource
+    ) throws(DatabaseError) {
+        let objectID = UUID.version7(at: now, from: random)
+        guard let key = ObjectKey(tenant: owner.tenant, id: objectID, attempt: 1, createdAt: now) else {
+            throw .invalidValue("the tenant cannot be part of an object key")
+        }
+        self.init(
+            id: id ?? UUID.version7(at: now, from: random),
+            fileID: UUID.version7(at: now, from: random),
+            tenant: owner.tenant,
+            owner: owner.name,
+            name: name.text,
+            contentType: contentType.text,
+            declaredSize: size,
+            declaredSHA256: sha256,
+            objectKey: key
+        )
+    }
 }
 
 /// What went into the store.

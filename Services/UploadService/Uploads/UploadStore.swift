@@ -22,7 +22,7 @@ enum UploadStore {
         """
     private static let renew: Statement = """
         UPDATE uploads SET expires_at = clock_timestamp() + make_interval(secs => $2::bigint / 1000.0)
-         WHERE id = $1 AND state IN ('PENDING', 'ACTIVE', 'COMPLETING')
+         WHERE id = $1 AND state IN ('PENDING', 'ACTIVE')
         """
     private static let complete: Statement = """
         UPDATE uploads SET state = 'COMPLETED', updated_at = clock_timestamp()
@@ -74,15 +74,24 @@ enum UploadStore {
         )
     }
 
-    /// Moves the deadline on, because there was progress.
+    /// Moves the deadline on, because there was progress, or its client asked for something.
     ///
-    /// - Returns: false when the upload is over.
+    /// - Returns: false when the upload is over or being completed.
     static func renew(
         _ upload: UUID,
         expiry: Duration,
         on pool: PostgresPool
     ) async throws(DatabaseError) -> Bool {
         try await pool.execute(renew, upload, expiry.wholeMilliseconds) == 1
+    }
+
+    /// The same; until the transaction ends nobody else changes the upload.
+    static func renew(
+        _ upload: UUID,
+        expiry: Duration,
+        in tx: borrowing Transaction
+    ) async throws(DatabaseError) -> Bool {
+        try await tx.execute(renew, upload, expiry.wholeMilliseconds) == 1
     }
 
     /// Remembers the store's multipart id before the first part leaves.
