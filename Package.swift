@@ -181,7 +181,7 @@ let package = Package(
                 "ObjectStore",
                 "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceParts", "ServiceSettings",
                 "TransactionalOutbox",
-                hummingbird, httpTypes, lifecycle, logging, nioCore,
+                asyncHTTPClient, hummingbird, httpTypes, lifecycle, logging, nioCore,
             ],
             resources: [.embedInCode("Migrations")]
         ),
