@@ -45,6 +45,12 @@ struct UploadService {
             let replies = wiring.replies(config, frame)
             ServiceMetrics(frame.metrics, pool).add(consumer: IndexReplies.consumer, replies.figures)
             wiring.surroundings.budget.addMetrics(to: frame.metrics)
+            StateFigures.add(to: frame.metrics, on: pool)
+            PublicationFigures.addGaps(
+                to: frame.metrics,
+                patience: config.limits.publicationPatience * 2,
+                on: pool
+            )
             let bucket = BucketIdentity(store: store, pool: pool)
             health.add("database") { try await pool.ping() }
             health.add("object_store") { try await bucket.confirm() }
@@ -66,6 +72,7 @@ struct UploadService {
                     InboxJanitor(pool: pool, time: time, random: random, logger: frame.makeLogger("inbox"))
                 ),
                 ProgramService(wiring.janitor),
+                ProgramService(wiring.publication),
                 ProgramService(health),
                 ProgramService(wiring.server(config, frame)),
             ]
@@ -88,7 +95,8 @@ extension Surroundings {
             metrics: frame.metrics,
             health: frame.health,
             makeLogger: frame.makeLogger,
-            indexer: config.indexer.map { IndexerClient($0) }
+            indexer: config.indexer.map { IndexerClient($0) },
+            topics: { [kafka = KafkaSettings(config.kafka)] in try await topicNames(kafka) }
         )
     }
 }

@@ -3,6 +3,7 @@ import Determinism
 import FaultPoints
 import HTTPServing
 import Hummingbird
+import Leases
 import Logging
 import ObjectStore
 import PostgresClient
@@ -24,6 +25,8 @@ struct Surroundings: Sendable {
     let makeLogger: @Sendable (String) -> Logger
     /// Nil: nobody said where the indexer is.
     var indexer: IndexerClient?
+    /// The topics Kafka knows.
+    var topics: @Sendable () async throws -> Set<String> = { [] }
 }
 
 /// The service's own parts, wired.
@@ -38,6 +41,7 @@ struct Wiring: Sendable {
     let worker: SagaWorker
     let expiry: UploadExpiry
     let janitor: IdempotencyJanitor
+    let publication: PublicationSweep
 
     init(_ surroundings: Surroundings) throws {
         let (pool, limits) = (surroundings.pool, surroundings.limits)
@@ -95,6 +99,7 @@ struct Wiring: Sendable {
             random: random,
             logger: surroundings.makeLogger("idempotency")
         )
+        publication = PublicationSweep(surroundings, doorbell)
     }
 
     /// Every route of the service.
@@ -116,6 +121,46 @@ struct Wiring: Sendable {
             let authentication = BearerAuthentication(TokenStore(surroundings.pool))
             files.add(to: router.group("api/v1/files").add(middleware: authentication))
             uploads.add(to: router.group("api/v1/uploads").add(middleware: authentication))
+            addAdministration(to: router, authentication)
         }
+    }
+    /// What only operators may call.
+    private func addAdministration(
+        to router: some RouterMethods<ServiceContext>,
+        _ authentication: BearerAuthentication
+    ) {
+        let doorbell = self.doorbell
+        let republish = RepublishRoutes(
+            republishing: Republishing(pool: surroundings.pool, topics: surroundings.topics),
+            ring: { doorbell.ring() }
+        )
+        let audit = AuditRoutes(pool: surroundings.pool)
+        republish.add(
+            to: router.group("api/v1/republish").add(middleware: authentication).add(
+                middleware: RequireSuperuser()
+            )
+        )
+        audit.add(
+            to: router.group("api/v1/audit").add(middleware: authentication).add(
+                middleware: RequireSuperuser()
+            )
+        )
+    }
+}
+
+extension PublicationSweep {
+    fileprivate init(_ surroundings: Surroundings, _ doorbell: Doorbell) {
+        let (pool, time, random) = (surroundings.pool, surroundings.time, surroundings.random)
+        self.init(
+            store: HoldStore(PublicationStore.hold, on: pool),
+            pool: pool,
+            lease: LeaseKeeper("publication", ttl: .seconds(60), pool: pool, time: time, random: random),
+            doorbell: doorbell,
+            patience: surroundings.limits.publicationPatience,
+            figures: PublicationFigures(surroundings.metrics),
+            time: time,
+            random: random,
+            logger: surroundings.makeLogger("publication")
+        )
     }
 }
