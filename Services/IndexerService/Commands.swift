@@ -1,3 +1,4 @@
+import AuditTrail
 import IdempotentInbox
 import PostgresClient
 import ServiceBootstrap
@@ -13,6 +14,16 @@ extension ProgramCommand {
         }
         let topic = arguments[1]
         return try await withDatabase(of: frame, application: IndexerConfig.application) { pool in
+            try await AuditTrail.append(
+                AuditEntry(
+                    actor: "program:IndexerService",
+                    action: "offsets.reset",
+                    subject: FileEventHandler.consumer,
+                    reason: "asked for on the command line",
+                    after: AuditEntry.object(["topic": topic])
+                ),
+                on: pool
+            )
             let partitions = try await InboxStore.reset(
                 consumer: FileEventHandler.consumer,
                 topic: topic,

@@ -10,9 +10,13 @@ extension ProgramCommand {
     /// `republish`: the relay publishes what this appends.
     static let republish = ProgramCommand("republish") { frame, arguments in
         let words = try RepublishWords(arguments)
-        let kafka = try kafkaSettings(frame.environment)
+        // Only a side topic has to be looked up.
+        let kafka = words.topic == .files ? nil : try kafkaSettings(frame.environment)
         return try await withDatabase(of: frame, application: UploadConfig.application) { pool in
-            let republishing = Republishing(pool: pool) { try await topicNames(kafka) }
+            let republishing = Republishing(pool: pool) {
+                guard let kafka else { return [] }
+                return try await topicNames(kafka)
+            }
             let progress = try await republishing.run(
                 words.selection,
                 to: words.topic,

@@ -72,12 +72,14 @@ enum PublicationStore {
     /// What the relay has not come to yet is on its way; what is parked waits for an operator, and is told of elsewhere.
     ///
     /// - Parameter id: only files after this one, the last of the page before.
+    /// - Returns: none while `canTell` is false.
     static func gaps(
         after id: UUID?,
         olderThan age: Duration,
         limit: Int,
         on pool: PostgresPool
     ) async throws(DatabaseError) -> [PublicationGap] {
+        guard try await canTell(on: pool) else { return [] }
         let rows = try await pool.query(gaps, hold, id, age.wholeMilliseconds, limit)
         var found: [PublicationGap] = []
         for row in rows {
@@ -91,6 +93,11 @@ enum PublicationStore {
             )
         }
         return found
+    }
+
+    /// Whether gaps can be told from what is on its way: the sweep has run, and no restore or failover has come between.
+    static func canTell(on pool: PostgresPool) async throws(DatabaseError) -> Bool {
+        try await HoldStore(hold, on: pool).isOfThisServer()
     }
 
     /// Whether any version older than `age` is not noted, for whatever reason.

@@ -53,6 +53,7 @@ struct PublicationSweep: Service {
             if isHealing { _ = try await heal() }
             return true
         } catch {
+            guard !Task.isCancelled else { return false }
             figures.failed()
             logger.warning("publication could not be noted", metadata: ["error": "\(error)"])
             return false
@@ -80,19 +81,21 @@ struct PublicationSweep: Service {
     ///
     /// - Returns: how many files were told again.
     func heal() async throws -> Int {
+        guard try await PublicationStore.canTell(on: pool) else { return 0 }
         if try await PublicationStore.isBehind(by: healInterval, on: pool) { try await store.settle() }
         var count = 0
+        var last: UUID?
         while true {
             let gaps = try await PublicationStore.gaps(
-                after: nil,
+                after: last,
                 olderThan: patience,
                 limit: healLimit,
                 on: pool
             )
-            guard !gaps.isEmpty else { return count }
-            let healed = try await tellAgain(gaps)
-            count += healed
-            guard healed > 0, try await lease.acquireOrRenew() != nil else { return count }
+            guard let end = gaps.last else { return count }
+            count += try await tellAgain(gaps)
+            last = end.fileID
+            guard try await lease.acquireOrRenew() != nil else { return count }
         }
     }
 

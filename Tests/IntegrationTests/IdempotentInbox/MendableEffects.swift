@@ -1,3 +1,4 @@
+import AuditTrail
 import IdempotentInbox
 import PostgresClient
 import Synchronization
@@ -74,6 +75,7 @@ struct MendableWorld: Sendable {
                 [
                     Migration(number: 1, name: "inbox", sql: InboxSchema.version1 + effects),
                     Migration(number: 2, name: "replay", sql: InboxSchema.version2),
+                    Migration(number: 3, name: "audit", sql: AuditTrail.schema),
                 ],
                 on: pool
             )

@@ -136,7 +136,7 @@ extension TestStack {
                 "--access-key", Self.accessKey, "--secret-key", Self.secretKey,
             ]
         case .devBroker:
-            common + ["--topics", "waybill.files.v1:6,waybill.index.v1:6"]
+            common + ["--topics", "waybill.files.v1:6,waybill.index.v1:6,waybill.side.v1:2"]
         case .outboxRelay, .indexerService, .uploadService: []
         }
     }

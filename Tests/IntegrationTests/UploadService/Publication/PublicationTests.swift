@@ -110,6 +110,28 @@ struct PublicationTests {
         }
     }
 
+    /// Restored into another server, transaction ids mean something else; until a relay leads there, nothing is known.
+    @Test func inAnotherServerNothingIsTakenForLost() async throws {
+        try await with { service, sweep, relay in
+            try await relay.pass()
+            _ = try await sweep.noteAll()
+            try await service.upload("a")
+            try await service.pool.execute(
+                "UPDATE outbox_holds SET snap = '9999999:9999999:', incarnation = 'x/1'"
+            )
+            try await service.pool.execute(
+                "UPDATE outbox_tick SET snap_from = '9999999:9999999:', incarnation = 'x/1'"
+            )
+            #expect(try await sweep.noteAll() == 0)
+            #expect(try await sweep.heal() == 0)
+            let canTell = try await PublicationStore.canTell(on: service.pool)
+            #expect(!canTell)
+            try await relay.pass()
+            #expect(try await sweep.noteAll() == 1)
+            #expect(try await noted(service) == [1, 1])
+        }
+    }
+
     @Test func whatIsParkedWaitsForAnOperator() async throws {
         try await with { service, sweep, relay in
             try await service.upload("a")
