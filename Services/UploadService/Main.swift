@@ -45,6 +45,7 @@ struct UploadService {
             let replies = wiring.replies(config, frame)
             ServiceMetrics(frame.metrics, pool).add(consumer: IndexReplies.consumer, replies.figures)
             wiring.surroundings.budget.addMetrics(to: frame.metrics)
+            CheckFigures(pool: pool).add(to: frame.metrics)
             let bucket = BucketIdentity(store: store, pool: pool)
             health.add("database") { try await pool.ping() }
             health.add("object_store") { try await bucket.confirm() }
@@ -66,6 +67,7 @@ struct UploadService {
                     InboxJanitor(pool: pool, time: time, random: random, logger: frame.makeLogger("inbox"))
                 ),
                 ProgramService(wiring.janitor),
+                ProgramService(wiring.checks),
                 ProgramService(health),
                 ProgramService(wiring.server(config, frame)),
             ]
@@ -88,7 +90,8 @@ extension Surroundings {
             metrics: frame.metrics,
             health: frame.health,
             makeLogger: frame.makeLogger,
-            indexer: config.indexer.map { IndexerClient($0) }
+            indexer: config.indexer.map { IndexerClient($0) },
+            checks: config.checks
         )
     }
 }

@@ -8,6 +8,7 @@ import ObjectStore
 import PostgresClient
 import SagaEngine
 import ServiceBootstrap
+import ServiceParts
 import TransactionalOutbox
 
 /// What the service is made of, and what a test may put in its place.
@@ -24,6 +25,7 @@ struct Surroundings: Sendable {
     let makeLogger: @Sendable (String) -> Logger
     /// Nil: nobody said where the indexer is.
     var indexer: IndexerClient?
+    var checks = CheckSettings()
 }
 
 /// The service's own parts, wired.
@@ -38,6 +40,7 @@ struct Wiring: Sendable {
     let worker: SagaWorker
     let expiry: UploadExpiry
     let janitor: IdempotencyJanitor
+    let checks: ConsistencyChecks
 
     init(_ surroundings: Surroundings) throws {
         let (pool, limits) = (surroundings.pool, surroundings.limits)
@@ -95,6 +98,11 @@ struct Wiring: Sendable {
             random: random,
             logger: surroundings.makeLogger("idempotency")
         )
+        checks = ConsistencyChecks(
+            surroundings.checkTools,
+            gaps: nil,
+            logger: surroundings.makeLogger("checks")
+        )
     }
 
     /// Every route of the service.
@@ -116,6 +124,24 @@ struct Wiring: Sendable {
             let authentication = BearerAuthentication(TokenStore(surroundings.pool))
             files.add(to: router.group("api/v1/files").add(middleware: authentication))
             uploads.add(to: router.group("api/v1/uploads").add(middleware: authentication))
+            let operators = router.group("api/v1").add(middleware: authentication)
+                .add(middleware: RequireSuperuser())
+            ConsistencyRoutes(checks: checks, pool: surroundings.pool, time: time).add(to: operators)
         }
+    }
+}
+
+extension Surroundings {
+    fileprivate var checkTools: CheckTools {
+        CheckTools(
+            pool: pool,
+            store: store,
+            bucket: BucketIdentity(store: store, pool: pool),
+            indexer: indexer,
+            budget: RequestBudget(requestsPerSecond: checks.requestsPerSecond, time: time),
+            settings: checks,
+            time: time,
+            random: random
+        )
     }
 }
