@@ -39,5 +39,10 @@ enum Schema {
             name: "idempotency_keys",
             sql: String(decoding: PackageResources.m0004_idempotency_keys_sql, as: UTF8.self)
         ),
+        Migration(
+            number: 14,
+            name: "consistency",
+            sql: String(decoding: PackageResources.m0005_consistency_sql, as: UTF8.self)
+        ),
     ]
 }
