@@ -22,5 +22,6 @@ enum IndexerSchema {
         Migration(number: 7, name: "parked_replay", sql: InboxSchema.version2),
         Migration(number: 8, name: "saga_trace", sql: SagaSchema.version2),
         Migration(number: 9, name: "deployment", sql: BucketIdentity.schema),
+        Migration(number: 10, name: "incarnation", sql: SafeMode.schema),
     ]
 }

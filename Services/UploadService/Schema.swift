@@ -39,5 +39,6 @@ enum Schema {
             name: "idempotency_keys",
             sql: String(decoding: PackageResources.m0004_idempotency_keys_sql, as: UTF8.self)
         ),
+        Migration(number: 14, name: "incarnation", sql: SafeMode.schema),
     ]
 }

@@ -9,7 +9,7 @@ import struct FoundationEssentials.UUID
 extension FileStore {
     private static let quarantine: Statement = """
         UPDATE files
-           SET state = 'QUARANTINED', version = version + 1, quarantine_reason = $3, index_state = 'REJECTED',
+           SET state = 'QUARANTINED', version = next_version(version), quarantine_reason = $3, index_state = 'REJECTED',
                updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
          WHERE id = $1 AND version = $2 AND state = 'AVAILABLE'
         RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
@@ -17,7 +17,7 @@ extension FileStore {
         """
     private static let finishPurge: Statement = """
         UPDATE files
-           SET state = 'PURGED', version = version + 1,
+           SET state = 'PURGED', version = next_version(version),
                updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
          WHERE id = $1 AND state = 'PURGING'
         RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
@@ -25,7 +25,7 @@ extension FileStore {
         """
     private static let delete: Statement = """
         UPDATE files
-           SET state = 'DELETED', version = version + 1,
+           SET state = 'DELETED', version = next_version(version),
                delete_after = clock_timestamp() + make_interval(secs => $3::bigint / 1000.0),
                updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
          WHERE id = $1 AND state = $2
@@ -34,7 +34,7 @@ extension FileStore {
         """
     private static let startPurge: Statement = """
         UPDATE files
-           SET state = 'PURGING', version = version + 1,
+           SET state = 'PURGING', version = next_version(version),
                updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
          WHERE id = $1 AND state = 'DELETED' AND delete_after <= clock_timestamp() AND NOT legal_hold
         RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
@@ -51,7 +51,7 @@ extension FileStore {
         """
     private static let restore: Statement = """
         UPDATE files AS f
-           SET state = 'AVAILABLE', version = version + 1, delete_after = NULL, quarantine_reason = NULL,
+           SET state = 'AVAILABLE', version = next_version(version), delete_after = NULL, quarantine_reason = NULL,
                index_state = 'PENDING',
                updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
          WHERE id = $1 AND state = 'DELETED' AND (delete_after > clock_timestamp() OR legal_hold) AND NOT EXISTS (
@@ -65,7 +65,7 @@ extension FileStore {
         "SELECT 1 FROM files WHERE id = $1 AND delete_after <= clock_timestamp() AND NOT legal_hold"
     private static let endRetention: Statement = """
         UPDATE files
-           SET version = version + 1, delete_after = clock_timestamp(),
+           SET version = next_version(version), delete_after = clock_timestamp(),
                updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
          WHERE id = $1 AND state = 'DELETED' AND delete_after > clock_timestamp()
         RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,

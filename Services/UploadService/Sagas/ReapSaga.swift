@@ -99,7 +99,7 @@ extension StoredUpload {
     fileprivate func discarded(_ discard: UploadStore.Discard) -> FileEvent {
         FileEvent(
             fileID: fileID,
-            version: 1,
+            version: discard.version,
             tenant: tenant,
             owner: owner,
             occurredAt: discard.at,
