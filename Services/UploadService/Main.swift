@@ -49,6 +49,7 @@ struct UploadService {
             health.add("database") { try await pool.ping() }
             health.add("object_store") { try await bucket.confirm() }
             health.add("kafka", required: false) { try replies.figures.check() }
+            SafeMode.show(pool, in: frame.metrics, health)
             return [
                 ProgramService(pool),
                 ProgramService(StoreConnections(store)),
@@ -57,6 +58,15 @@ struct UploadService {
                 ProgramService(
                     BucketClaim(bucket, time: time, random: random, logger: frame.makeLogger("bucket")),
                     mayFinish: true
+                ),
+                ProgramService(
+                    IncarnationWatch(
+                        pool: pool,
+                        marks: EpochMarks(store: store, bucket: bucket),
+                        time: time,
+                        random: random,
+                        logger: frame.makeLogger("incarnation")
+                    )
                 ),
                 ProgramService(wiring.worker),
                 ProgramService(wiring.expiry),

@@ -40,6 +40,14 @@ extension FileStore {
         RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
                   version, index_state, quarantine_reason, delete_after, created_at, updated_at, verified_sha256
         """
+    private static let renewPurge: Statement = """
+        UPDATE files
+           SET version = next_version(version),
+               updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
+         WHERE id = $1 AND state = 'PURGING' AND version < first_version()
+        RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
+                  version, index_state, quarantine_reason, delete_after, created_at, updated_at, verified_sha256
+        """
     private static let markIndexed: Statement = """
         UPDATE files SET index_state = 'INDEXED', verified_sha256 = coalesce(verified_sha256, $3)
          WHERE id = $1 AND version = $2 AND index_state <> 'INDEXED'
@@ -100,6 +108,11 @@ extension FileStore {
     /// The point of no return; nil when the file was restored, is on legal hold, or its time has not come.
     static func startPurge(_ id: UUID, in tx: borrowing Transaction) async throws(DatabaseError) -> File? {
         try await tx.query(startPurge, id).first.map(file)
+    }
+
+    /// Says once more, under the present epoch, that the bytes have to go; nil when that was said, or the file is not PURGING.
+    static func renewPurge(_ id: UUID, in tx: borrowing Transaction) async throws(DatabaseError) -> File? {
+        try await tx.query(renewPurge, id).first.map(file)
     }
 
     /// Takes in that the indexer read `version` and computed `digest`, which stays if it is the first that is known.

@@ -11,7 +11,7 @@ public import ServiceLifecycle
 /// the store does not answer it waits: only the bucket knows which epochs were begun.
 public struct IncarnationWatch: Service {
     /// Another process of the same database decides at the moment.
-    struct Busy: Error {}
+    public struct Busy: Error {}
 
     private let pool: PostgresPool
     private let marks: EpochMarks?
