@@ -50,23 +50,15 @@ struct UploadService {
             health.add("object_store") { try await bucket.confirm() }
             health.add("kafka", required: false) { try replies.figures.check() }
             SafeMode.show(pool, in: frame.metrics, health)
-            return [
-                ProgramService(pool),
-                ProgramService(StoreConnections(store)),
+            let indexer = wiring.surroundings.indexer.map { ProgramService(IndexerConnections(client: $0)) }
+            let connections =
+                [ProgramService(pool), ProgramService(StoreConnections(store))] + (indexer.map { [$0] } ?? [])
+            return connections + wiring.watches(config, bucket, frame) + [
                 ProgramService(wiring.doorbell),
                 ProgramService(schema, mayFinish: true),
                 ProgramService(
                     BucketClaim(bucket, time: time, random: random, logger: frame.makeLogger("bucket")),
                     mayFinish: true
-                ),
-                ProgramService(
-                    IncarnationWatch(
-                        pool: pool,
-                        marks: EpochMarks(store: store, bucket: bucket),
-                        time: time,
-                        random: random,
-                        logger: frame.makeLogger("incarnation")
-                    )
                 ),
                 ProgramService(wiring.worker),
                 ProgramService(wiring.expiry),
@@ -96,7 +88,8 @@ extension Surroundings {
             random: frame.random,
             metrics: frame.metrics,
             health: frame.health,
-            makeLogger: frame.makeLogger
+            makeLogger: frame.makeLogger,
+            indexer: config.indexer.map { IndexerClient($0) }
         )
     }
 }

@@ -1,4 +1,5 @@
 import AccessTokens
+import AuditTrail
 import IdempotentInbox
 import Leases
 import PostgresClient
@@ -39,6 +40,12 @@ enum Schema {
             name: "idempotency_keys",
             sql: String(decoding: PackageResources.m0004_idempotency_keys_sql, as: UTF8.self)
         ),
-        Migration(number: 14, name: "incarnation", sql: SafeMode.schema),
+        Migration(
+            number: 14,
+            name: "consistency",
+            sql: String(decoding: PackageResources.m0005_consistency_sql, as: UTF8.self)
+        ),
+        Migration(number: 15, name: "audit", sql: AuditTrail.schema),
+        Migration(number: 16, name: "incarnation", sql: SafeMode.schema),
     ]
 }
