@@ -167,8 +167,8 @@ let package = Package(
         shared(
             "ServiceParts",
             [
-                "Determinism", "IdempotentConsumer", "IdempotentInbox", "KafkaClient", "ObjectStore",
-                "PostgresClient",
+                "Determinism", "EventContracts", "IdempotentConsumer", "IdempotentInbox", "KafkaClient",
+                "Leases", "ObjectStore", "PostgresClient",
                 "SagaEngine", "ServiceBootstrap", "ServiceSettings", "TransactionalOutbox", lifecycle,
                 logging, nioCore,
             ]

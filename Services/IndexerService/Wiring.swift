@@ -33,6 +33,11 @@ func sagaKinds(
     let removal = RemovalSaga(
         pool: pool,
         remover: ObjectRemover(store: store, bucket: bucket),
+        caution: RemovalCaution(
+            pool: pool,
+            marks: EpochMarks(store: store, bucket: bucket),
+            logger: frame.makeLogger("cleanup")
+        ),
         doorbell: doorbell,
         metrics: metrics,
         faults: config.faults,

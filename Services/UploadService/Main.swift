@@ -56,10 +56,11 @@ struct UploadService {
             health.add("database") { try await pool.ping() }
             health.add("object_store") { try await bucket.confirm() }
             health.add("kafka", required: false) { try replies.figures.check() }
+            SafeMode.show(pool, in: frame.metrics, health)
             let indexer = wiring.surroundings.indexer.map { ProgramService(IndexerConnections(client: $0)) }
             let connections =
                 [ProgramService(pool), ProgramService(StoreConnections(store))] + (indexer.map { [$0] } ?? [])
-            return connections + [
+            return connections + wiring.watches(config, bucket, frame) + [
                 ProgramService(wiring.doorbell),
                 ProgramService(schema, mayFinish: true),
                 ProgramService(
