@@ -18,4 +18,11 @@ public enum ServerIncarnation {
         }
         return try row.text(0)
     }
+
+    public static func find(on pool: PostgresPool) async throws(DatabaseError) -> String {
+        guard let row = try await pool.query(find).first else {
+            throw .unexpectedResult("the server did not tell its system identifier")
+        }
+        return try row.text(0)
+    }
 }
