@@ -47,5 +47,10 @@ enum Schema {
         ),
         Migration(number: 15, name: "audit", sql: AuditTrail.schema),
         Migration(number: 16, name: "incarnation", sql: SafeMode.schema),
+        Migration(
+            number: 17,
+            name: "rounds",
+            sql: String(decoding: PackageResources.m0009_rounds_sql, as: UTF8.self)
+        ),
     ]
 }

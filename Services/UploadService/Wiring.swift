@@ -8,6 +8,7 @@ import ObjectStore
 import PostgresClient
 import SagaEngine
 import ServiceBootstrap
+import ServiceParts
 import TransactionalOutbox
 
 /// What the service is made of, and what a test may put in its place.
@@ -116,6 +117,10 @@ struct Wiring: Sendable {
             let authentication = BearerAuthentication(TokenStore(surroundings.pool))
             files.add(to: router.group("api/v1/files").add(middleware: authentication))
             uploads.add(to: router.group("api/v1/uploads").add(middleware: authentication))
+            SafeModeRoutes(pool: surroundings.pool).add(
+                to: router.group("\(SafeModeRoutes.path)").add(middleware: authentication)
+                    .add(middleware: RequireSuperuser())
+            )
         }
     }
 }
