@@ -21,6 +21,7 @@ struct UploadConfig: Sendable {
     /// Nil: the index is not compared.
     let indexer: IndexerClient.Settings?
     let checks: CheckSettings
+    let rounds: RoundSettings
 
     init(_ environment: [String: String]) throws(ConfigurationError) {
         var reader = SettingsReader(environment: environment)
@@ -46,8 +47,25 @@ struct UploadConfig: Sendable {
         faults = reader.faults()
         indexer = reader.indexer()
         checks = reader.checks(lease: limits.sagaLease)
+        rounds = RoundSettings(
+            checkInterval: reader.seconds(
+                "WAYBILL_CHECK_INTERVAL_SECONDS",
+                default: 86_400,
+                in: 0...31_536_000
+            ),
+            cleansAutomatically: reader.flag("WAYBILL_CLEAN_AUTOMATICALLY", default: false),
+            canaryInterval: reader.seconds("WAYBILL_CANARY_INTERVAL_SECONDS", default: 60, in: 0...86_400)
+        )
         try reader.finish()
     }
+}
+
+/// How often this service looks after the whole; zero is never.
+struct RoundSettings: Sendable {
+    var checkInterval: Duration = .seconds(86_400)
+    /// Whether what a scheduled check has found is repaired without being asked for.
+    var cleansAutomatically = false
+    var canaryInterval: Duration = .seconds(60)
 }
 
 /// The limits of the service's own work.

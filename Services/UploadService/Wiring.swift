@@ -154,6 +154,7 @@ struct Wiring: Sendable {
             ring: { doorbell.ring() }
         ).add(to: operators.group("republish"))
         AuditRoutes(pool: pool).add(to: operators.group("audit"))
+        SafeModeRoutes(pool: pool).add(to: operators.group("safe-mode"))
     }
 }
 

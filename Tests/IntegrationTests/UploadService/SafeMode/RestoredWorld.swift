@@ -7,7 +7,9 @@ import ObjectStore
 import PostgresClient
 import ServiceBootstrap
 import ServiceParts
+import Synchronization
 import TestSupport
+import Testing
 
 @testable import UploadService
 
@@ -37,44 +39,58 @@ struct RestoredWorld: Sendable {
 
     /// Runs the upload service on `cluster`, whose tables may be there already.
     ///
-    /// - Returns: what its outbox held in the end, oldest first.
-    func serve(
+    /// - Returns: what `body` did, and what the outbox held in the end, oldest first.
+    func serve<Value: Sendable>(
         _ cluster: ThrowawayCluster,
         isNew: Bool = false,
-        _ change: (inout ServiceOptions) -> Void = { _ in },
-        _ body: (ServiceUnderTest) async throws -> Void
-    ) async throws -> [FileEvent] {
+        _ body: @Sendable (ServiceUnderTest) async throws -> Value
+    ) async throws -> (value: Value, told: [FileEvent]) {
         var options = ServiceOptions()
         options.limits.expiryInterval = .milliseconds(50)
-        change(&options)
         let pool = TestDatabase.makePool(cluster.settings)
+        let answer = Mutex<Value?>(nil)
         do {
-            if isNew {
-                try await ServiceUnderTest.prepare(pool)
-                try await BucketIdentity(store: store, pool: pool).claim(
-                    time: SystemTime(),
-                    random: SystemRandom()
-                )
+            if isNew { try await prepare(pool) }
+            try await ServiceUnderTest.serve(options, pool, bucket, store) { service in
+                let value = try await body(service)
+                answer.withLock { $0 = value }
             }
-            try await ServiceUnderTest.serve(options, pool, bucket, store, body)
-            let events = try await IndexerWorld.answers(on: pool)
+            let told = try await IndexerWorld.answers(on: pool)
             await pool.close()
-            return events
+            return (try #require(answer.withLock { $0 }), told)
         } catch {
             await pool.close()
             throw error
         }
     }
 
+    private func prepare(_ pool: PostgresPool) async throws {
+        try await ServiceUnderTest.prepare(pool)
+        let identity = BucketIdentity(store: store, pool: pool)
+        try await identity.claim(time: SystemTime(), random: SystemRandom())
+    }
+
+    /// A second server beside `cluster`.
+    func withTwoClusters(
+        _ body: @Sendable (_ old: ThrowawayCluster, _ new: ThrowawayCluster) async throws -> Void
+    ) async throws {
+        try await ThrowawayCluster.with { old in
+            try await ThrowawayCluster.with { new in try await body(old, new) }
+        }
+    }
+
     func watch(_ pool: PostgresPool) -> IncarnationWatch {
-        let bucket = BucketIdentity(store: store, pool: pool)
-        return IncarnationWatch(
+        IncarnationWatch(
             pool: pool,
-            marks: EpochMarks(store: store, bucket: bucket),
+            marks: marks(pool),
             time: SystemTime(),
             random: SystemRandom(),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )
+    }
+
+    func marks(_ pool: PostgresPool) -> EpochMarks {
+        EpochMarks(store: store, bucket: BucketIdentity(store: store, pool: pool))
     }
 
     /// Keys of files, without the deployment's own.
