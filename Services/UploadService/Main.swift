@@ -43,15 +43,7 @@ struct UploadService {
             )
             let wiring = try Wiring(Surroundings(config, pool, store, frame))
             let replies = wiring.replies(config, frame)
-            ServiceMetrics(frame.metrics, pool).add(consumer: IndexReplies.consumer, replies.figures)
-            wiring.surroundings.budget.addMetrics(to: frame.metrics)
-            CheckFigures(pool: pool).add(to: frame.metrics)
-            StateFigures.add(to: frame.metrics, on: pool)
-            PublicationFigures.addGaps(
-                to: frame.metrics,
-                patience: config.limits.publicationPatience * 2,
-                on: pool
-            )
+            wiring.addMetrics(config, replies.figures, frame)
             let bucket = BucketIdentity(store: store, pool: pool)
             health.add("database") { try await pool.ping() }
             health.add("object_store") { try await bucket.confirm() }
@@ -106,6 +98,15 @@ extension Surroundings {
 }
 
 extension Wiring {
+    fileprivate func addMetrics(_ config: UploadConfig, _ replies: ConsumerFigures, _ frame: ProgramFrame) {
+        let (metrics, pool) = (frame.metrics, surroundings.pool)
+        ServiceMetrics(metrics, pool).add(consumer: IndexReplies.consumer, replies)
+        surroundings.budget.addMetrics(to: metrics)
+        CheckFigures(pool: pool).add(to: metrics)
+        StateFigures.add(to: metrics, on: pool)
+        PublicationFigures.addGaps(to: metrics, patience: config.limits.publicationPatience * 2, on: pool)
+    }
+
     fileprivate func server(_ config: UploadConfig, _ frame: ProgramFrame) -> HTTPServer {
         HTTPServer(
             config.http,

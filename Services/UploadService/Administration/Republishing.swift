@@ -23,7 +23,7 @@ struct Republishing: Sendable {
     let pool: PostgresPool
     /// The topics that exist.
     let topics: @Sendable () async throws -> Set<String>
-    private let pageLimit = 500
+    var pageLimit = 500
 
     /// How far one call came.
     struct Progress: Equatable, Sendable {
