@@ -1,4 +1,5 @@
 import AccessTokens
+import AuditTrail
 import IdempotentInbox
 import Leases
 import PostgresClient
@@ -22,5 +23,6 @@ enum IndexerSchema {
         Migration(number: 7, name: "parked_replay", sql: InboxSchema.version2),
         Migration(number: 8, name: "saga_trace", sql: SagaSchema.version2),
         Migration(number: 9, name: "deployment", sql: BucketIdentity.schema),
+        Migration(number: 10, name: "audit", sql: AuditTrail.schema + OutboxSchema.version2),
     ]
 }

@@ -1,4 +1,5 @@
 import AccessTokens
+import AuditTrail
 import IdempotentInbox
 import Leases
 import PostgresClient
@@ -43,6 +44,13 @@ enum Schema {
             number: 14,
             name: "consistency",
             sql: String(decoding: PackageResources.m0005_consistency_sql, as: UTF8.self)
+        ),
+        Migration(number: 15, name: "audit", sql: AuditTrail.schema),
+        Migration(
+            number: 16,
+            name: "publication",
+            sql: OutboxSchema.version2
+                + String(decoding: PackageResources.m0007_publication_sql, as: UTF8.self)
         ),
     ]
 }

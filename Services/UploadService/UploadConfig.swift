@@ -78,6 +78,8 @@ struct UploadLimits: Sendable {
     var removalPatience: Duration = .seconds(300)
     /// The same for a discarded upload. Longer, since the cleanup consumer looks twice, an hour apart, before it answers.
     var reapPatience: Duration = .seconds(7_200)
+    /// After this long a version that is neither on the topic nor on its way there is told again.
+    var publicationPatience: Duration = .seconds(300)
 
     init() {}
 
@@ -100,6 +102,11 @@ struct UploadLimits: Sendable {
             "WAYBILL_COMPLETION_PATIENCE_SECONDS",
             default: 3_600,
             in: 10...604_800
+        )
+        publicationPatience = reader.seconds(
+            "WAYBILL_REPUBLISH_AFTER_SECONDS",
+            default: 300,
+            in: 30...86_400
         )
         sagaLease = reader.seconds("WAYBILL_SAGA_LEASE_SECONDS", default: 30, in: 3...3_600)
     }

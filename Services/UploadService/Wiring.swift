@@ -3,6 +3,7 @@ import Determinism
 import FaultPoints
 import HTTPServing
 import Hummingbird
+import Leases
 import Logging
 import ObjectStore
 import PostgresClient
@@ -26,6 +27,8 @@ struct Surroundings: Sendable {
     /// Nil: nobody said where the indexer is.
     var indexer: IndexerClient?
     var checks = CheckSettings()
+    /// The topics Kafka knows.
+    var topics: @Sendable () async throws -> Set<String> = { [] }
 }
 
 /// The service's own parts, wired.
@@ -41,6 +44,7 @@ struct Wiring: Sendable {
     let expiry: UploadExpiry
     let janitor: IdempotencyJanitor
     let checks: ConsistencyChecks
+    let publication: PublicationSweep
 
     init(_ surroundings: Surroundings) throws {
         let (pool, limits) = (surroundings.pool, surroundings.limits)
@@ -100,9 +104,12 @@ struct Wiring: Sendable {
         )
         checks = ConsistencyChecks(
             surroundings.checkTools,
-            gaps: nil,
+            gaps: { after, age, limit throws(DatabaseError) in
+                try await PublicationStore.gaps(after: after, olderThan: age, limit: limit, on: pool)
+            },
             logger: surroundings.makeLogger("checks")
         )
+        publication = PublicationSweep(surroundings, doorbell)
     }
 
     /// Every route of the service.
@@ -124,10 +131,50 @@ struct Wiring: Sendable {
             let authentication = BearerAuthentication(TokenStore(surroundings.pool))
             files.add(to: router.group("api/v1/files").add(middleware: authentication))
             uploads.add(to: router.group("api/v1/uploads").add(middleware: authentication))
-            let operators = router.group("api/v1").add(middleware: authentication)
-                .add(middleware: RequireSuperuser())
-            ConsistencyRoutes(checks: checks, pool: surroundings.pool, time: time).add(to: operators)
+            addAdministration(to: router, authentication)
         }
+    }
+    /// What only operators may call.
+    private func addAdministration(
+        to router: some RouterMethods<ServiceContext>,
+        _ authentication: BearerAuthentication
+    ) {
+        let doorbell = self.doorbell
+        let republish = RepublishRoutes(
+            republishing: Republishing(pool: surroundings.pool, topics: surroundings.topics),
+            ring: { doorbell.ring() }
+        )
+        let audit = AuditRoutes(pool: surroundings.pool)
+        ConsistencyRoutes(checks: checks, pool: surroundings.pool, time: surroundings.time).add(
+            to: router.group("api/v1").add(middleware: authentication).add(middleware: RequireSuperuser())
+        )
+        republish.add(
+            to: router.group("api/v1/republish").add(middleware: authentication).add(
+                middleware: RequireSuperuser()
+            )
+        )
+        audit.add(
+            to: router.group("api/v1/audit").add(middleware: authentication).add(
+                middleware: RequireSuperuser()
+            )
+        )
+    }
+}
+
+extension PublicationSweep {
+    fileprivate init(_ surroundings: Surroundings, _ doorbell: Doorbell) {
+        let (pool, time, random) = (surroundings.pool, surroundings.time, surroundings.random)
+        self.init(
+            store: HoldStore(PublicationStore.hold, on: pool),
+            pool: pool,
+            lease: LeaseKeeper("publication", ttl: .seconds(60), pool: pool, time: time, random: random),
+            doorbell: doorbell,
+            patience: surroundings.limits.publicationPatience,
+            figures: PublicationFigures(surroundings.metrics),
+            time: time,
+            random: random,
+            logger: surroundings.makeLogger("publication")
+        )
     }
 }
 

@@ -41,6 +41,8 @@ enum ErrorCode: String, CaseIterable, Sendable {
     case storeFull = "STORE_FULL"
     case checkRunning = "CHECK_RUNNING"
     case checkNotFound = "CHECK_NOT_FOUND"
+    case topicUnknown = "TOPIC_UNKNOWN"
+    case brokerUnavailable = "BROKER_UNAVAILABLE"
 }
 
 extension Problem {
