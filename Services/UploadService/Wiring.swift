@@ -104,15 +104,8 @@ struct Wiring: Sendable {
         )
         checks = ConsistencyChecks(
             surroundings.checkTools,
-            gaps: { (after, age, limit) async throws(DatabaseError) in
-                try await PublicationStore.gaps(after: after, olderThan: age, limit: limit, on: pool).map {
-                    EventGap(
-                        fileID: $0.fileID,
-                        tenant: $0.tenant,
-                        version: $0.version,
-                        publishedVersion: $0.publishedVersion
-                    )
-                }
+            gaps: { after, age, limit throws(DatabaseError) in
+                try await PublicationStore.gaps(after: after, olderThan: age, limit: limit, on: pool)
             },
             logger: surroundings.makeLogger("checks")
         )

@@ -3,20 +3,12 @@ import PostgresClient
 
 import struct FoundationEssentials.UUID
 
-/// A version whose event was never published, and is not about to be.
-struct EventGap: Equatable, Sendable {
-    let fileID: UUID
-    let tenant: String
-    let version: Int64
-    let publishedVersion: Int64
-}
-
 /// Looks for versions without an event.
 struct EventsPart: CheckPart {
-    /// Those of files after `after`, in the order of their ids, that are older than `olderThan`.
+    /// Of files after `after`, in the order of their ids: versions older than `olderThan` that are not on the topic.
     typealias Gaps =
         @Sendable (_ after: UUID?, _ olderThan: Duration, _ limit: Int) async throws(DatabaseError) ->
-        [EventGap]
+        [PublicationGap]
 
     let name = CheckProgress.events
     let tools: CheckTools
@@ -33,7 +25,7 @@ struct EventsPart: CheckPart {
         var after: UUID?
         repeat {
             let page = try await page(after: after)
-            var confirmed: [EventGap] = []
+            var confirmed: [PublicationGap] = []
             if !page.isEmpty {
                 do { try await tools.time.sleep(for: tools.settings.recheckPause) } catch { throw .stopped }
                 confirmed = try await self.page(after: after).filter(page.contains)
@@ -46,11 +38,11 @@ struct EventsPart: CheckPart {
         } while after != nil
     }
 
-    private func page(after: UUID?) async throws(CheckFailure) -> [EventGap] {
+    private func page(after: UUID?) async throws(CheckFailure) -> [PublicationGap] {
         try await asked { () throws(DatabaseError) in try await gaps(after, Self.age, Self.pageLimit) }
     }
 
-    private static func finding(_ gap: EventGap) -> Finding {
+    private static func finding(_ gap: PublicationGap) -> Finding {
         Finding(
             kind: .eventGap,
             subject: gap.fileID.text,
