@@ -167,10 +167,10 @@ let package = Package(
         shared(
             "ServiceParts",
             [
-                "Determinism", "IdempotentConsumer", "IdempotentInbox", "KafkaClient", "ObjectStore",
-                "PostgresClient",
-                "SagaEngine", "ServiceBootstrap", "ServiceSettings", "TransactionalOutbox", lifecycle,
-                logging, nioCore,
+                "AccessTokens", "AuditTrail", "Determinism", "HTTPServing", "IdempotentConsumer",
+                "IdempotentInbox", "KafkaClient", "Leases", "ObjectStore", "PostgresClient",
+                "SagaEngine", "ServiceBootstrap", "ServiceSettings", "TransactionalOutbox",
+                httpTypes, hummingbird, lifecycle, logging, nioCore,
             ]
         ),
 

@@ -24,5 +24,6 @@ enum IndexerSchema {
         Migration(number: 8, name: "saga_trace", sql: SagaSchema.version2),
         Migration(number: 9, name: "deployment", sql: BucketIdentity.schema),
         Migration(number: 10, name: "audit", sql: AuditTrail.schema + OutboxSchema.version2),
+        Migration(number: 11, name: "incarnation", sql: SafeMode.schema),
     ]
 }

@@ -33,6 +33,11 @@ func sagaKinds(
     let removal = RemovalSaga(
         pool: pool,
         remover: ObjectRemover(store: store, bucket: bucket),
+        caution: RemovalCaution(
+            pool: pool,
+            marks: EpochMarks(store: store, bucket: bucket),
+            logger: frame.makeLogger("cleanup")
+        ),
         doorbell: doorbell,
         metrics: metrics,
         faults: config.faults,
@@ -97,6 +102,8 @@ func httpServer(_ config: IndexerConfig, _ pool: PostgresPool, _ frame: ProgramF
         SearchRoute(store: SearchStore(pool)).add(to: guarded)
         let entries = guarded.group("\(EntryRoutes.path)").add(middleware: RequireSuperuser())
         EntryRoutes(store: EntryStore(pool)).add(to: entries)
+        let safeMode = guarded.group("\(SafeModeRoutes.path)").add(middleware: RequireSuperuser())
+        SafeModeRoutes(pool: pool).add(to: safeMode)
     }
     return HTTPServer(
         config.http,

@@ -48,10 +48,11 @@ struct UploadService {
             health.add("database") { try await pool.ping() }
             health.add("object_store") { try await bucket.confirm() }
             health.add("kafka", required: false) { try replies.figures.check() }
+            SafeMode.show(pool, in: frame.metrics, health)
             let indexer = wiring.surroundings.indexer.map { ProgramService(IndexerConnections(client: $0)) }
             let connections =
                 [ProgramService(pool), ProgramService(StoreConnections(store))] + (indexer.map { [$0] } ?? [])
-            return connections + [
+            return connections + wiring.watches(config, bucket, frame) + [
                 ProgramService(wiring.doorbell),
                 ProgramService(schema, mayFinish: true),
                 ProgramService(
@@ -65,6 +66,7 @@ struct UploadService {
                     InboxJanitor(pool: pool, time: time, random: random, logger: frame.makeLogger("inbox"))
                 ),
                 ProgramService(wiring.janitor),
+                ProgramService(wiring.checks),
                 ProgramService(wiring.publication),
                 ProgramService(health),
                 ProgramService(wiring.server(config, frame)),
@@ -89,6 +91,7 @@ extension Surroundings {
             health: frame.health,
             makeLogger: frame.makeLogger,
             indexer: config.indexer.map { IndexerClient($0) },
+            checks: config.checks,
             topics: { [kafka = KafkaSettings(config.kafka)] in try await topicNames(kafka) }
         )
     }
@@ -99,6 +102,7 @@ extension Wiring {
         let (metrics, pool) = (frame.metrics, surroundings.pool)
         ServiceMetrics(metrics, pool).add(consumer: IndexReplies.consumer, replies)
         surroundings.budget.addMetrics(to: metrics)
+        CheckFigures(pool: pool).add(to: metrics)
         StateFigures.add(to: metrics, on: pool)
         PublicationFigures.addGaps(to: metrics, patience: config.limits.publicationPatience * 2, on: pool)
     }

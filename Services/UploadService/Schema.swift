@@ -52,5 +52,11 @@ enum Schema {
             sql: OutboxSchema.version2
                 + String(decoding: PackageResources.m0007_publication_sql, as: UTF8.self)
         ),
+        Migration(number: 17, name: "incarnation", sql: SafeMode.schema),
+        Migration(
+            number: 18,
+            name: "rounds",
+            sql: String(decoding: PackageResources.m0009_rounds_sql, as: UTF8.self)
+        ),
     ]
 }

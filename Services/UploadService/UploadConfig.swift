@@ -20,6 +20,8 @@ struct UploadConfig: Sendable {
     let faults: any Faults
     /// Nil: the index is not compared.
     let indexer: IndexerClient.Settings?
+    let checks: CheckSettings
+    let rounds: RoundSettings
 
     init(_ environment: [String: String]) throws(ConfigurationError) {
         var reader = SettingsReader(environment: environment)
@@ -44,8 +46,26 @@ struct UploadConfig: Sendable {
         )
         faults = reader.faults()
         indexer = reader.indexer()
+        checks = reader.checks(lease: limits.sagaLease)
+        rounds = RoundSettings(
+            checkInterval: reader.seconds(
+                "WAYBILL_CHECK_INTERVAL_SECONDS",
+                default: 86_400,
+                in: 0...31_536_000
+            ),
+            cleansAutomatically: reader.flag("WAYBILL_CLEAN_AUTOMATICALLY", default: false),
+            canaryInterval: reader.seconds("WAYBILL_CANARY_INTERVAL_SECONDS", default: 60, in: 0...86_400)
+        )
         try reader.finish()
     }
+}
+
+/// How often this service looks after the whole; zero is never.
+struct RoundSettings: Sendable {
+    var checkInterval: Duration = .seconds(86_400)
+    /// Whether what a scheduled check has found is repaired without being asked for.
+    var cleansAutomatically = false
+    var canaryInterval: Duration = .seconds(60)
 }
 
 /// The limits of the service's own work.
@@ -111,6 +131,29 @@ struct UploadLimits: Sendable {
 }
 
 extension SettingsReader {
+    fileprivate mutating func checks(lease: Duration) -> CheckSettings {
+        var settings = CheckSettings()
+        settings.requestsPerSecond = integer(
+            "WAYBILL_CHECK_REQUESTS_PER_SECOND",
+            default: 100,
+            in: 1...100_000
+        )
+        settings.recheckPause = .milliseconds(
+            integer("WAYBILL_CHECK_RECHECK_MILLISECONDS", default: 5_000, in: 50...600_000)
+        )
+        settings.rangeCount = integer("WAYBILL_CHECK_RANGES", default: 4, in: 1...64)
+        settings.sampleCount = integer("WAYBILL_CHECK_SAMPLED_DIGESTS", default: 100, in: 0...1_000_000)
+        settings.stuckPatience = seconds("WAYBILL_CHECK_STUCK_SECONDS", default: 21_600, in: 1...2_592_000)
+        settings.indexPatience = seconds("WAYBILL_CHECK_INDEX_LAG_SECONDS", default: 300, in: 1...604_800)
+        settings.incrementalWindow = seconds(
+            "WAYBILL_CHECK_WINDOW_SECONDS",
+            default: 86_400,
+            in: 60...2_592_000
+        )
+        settings.lease = lease
+        return settings
+    }
+
     /// `WAYBILL_INDEXER_URL` and `WAYBILL_INDEXER_TOKEN`, both or neither.
     fileprivate mutating func indexer() -> IndexerClient.Settings? {
         var url = url("WAYBILL_INDEXER_URL", default: "", schemes: ["http", "https"])

@@ -9,6 +9,7 @@ import ObjectStore
 import PostgresClient
 import SagaEngine
 import ServiceBootstrap
+import ServiceParts
 import TransactionalOutbox
 
 /// What the service is made of, and what a test may put in its place.
@@ -25,6 +26,7 @@ struct Surroundings: Sendable {
     let makeLogger: @Sendable (String) -> Logger
     /// Nil: nobody said where the indexer is.
     var indexer: IndexerClient?
+    var checks = CheckSettings()
     /// The topics Kafka knows.
     var topics: @Sendable () async throws -> Set<String> = { [] }
 }
@@ -41,6 +43,7 @@ struct Wiring: Sendable {
     let worker: SagaWorker
     let expiry: UploadExpiry
     let janitor: IdempotencyJanitor
+    let checks: ConsistencyChecks
     let publication: PublicationSweep
 
     init(_ surroundings: Surroundings) throws {
@@ -99,6 +102,13 @@ struct Wiring: Sendable {
             random: random,
             logger: surroundings.makeLogger("idempotency")
         )
+        checks = ConsistencyChecks(
+            surroundings.checkTools,
+            gaps: { after, age, limit throws(DatabaseError) in
+                try await PublicationStore.gaps(after: after, olderThan: age, limit: limit, on: pool)
+            },
+            logger: surroundings.makeLogger("checks")
+        )
         publication = PublicationSweep(surroundings, doorbell)
     }
 
@@ -121,30 +131,23 @@ struct Wiring: Sendable {
             let authentication = BearerAuthentication(TokenStore(surroundings.pool))
             files.add(to: router.group("api/v1/files").add(middleware: authentication))
             uploads.add(to: router.group("api/v1/uploads").add(middleware: authentication))
-            addAdministration(to: router, authentication)
+            addAdministration(
+                to: router.group("api/v1").add(middleware: authentication)
+                    .add(middleware: RequireSuperuser())
+            )
         }
     }
+
     /// What only operators may call.
-    private func addAdministration(
-        to router: some RouterMethods<ServiceContext>,
-        _ authentication: BearerAuthentication
-    ) {
-        let doorbell = self.doorbell
-        let republish = RepublishRoutes(
-            republishing: Republishing(pool: surroundings.pool, topics: surroundings.topics),
+    private func addAdministration(to operators: RouterGroup<ServiceContext>) {
+        let (doorbell, pool) = (self.doorbell, surroundings.pool)
+        ConsistencyRoutes(checks: checks, pool: pool, time: surroundings.time).add(to: operators)
+        RepublishRoutes(
+            republishing: Republishing(pool: pool, topics: surroundings.topics),
             ring: { doorbell.ring() }
-        )
-        let audit = AuditRoutes(pool: surroundings.pool)
-        republish.add(
-            to: router.group("api/v1/republish").add(middleware: authentication).add(
-                middleware: RequireSuperuser()
-            )
-        )
-        audit.add(
-            to: router.group("api/v1/audit").add(middleware: authentication).add(
-                middleware: RequireSuperuser()
-            )
-        )
+        ).add(to: operators.group("republish"))
+        AuditRoutes(pool: pool).add(to: operators.group("audit"))
+        SafeModeRoutes(pool: pool).add(to: operators.group("safe-mode"))
     }
 }
 
@@ -161,6 +164,21 @@ extension PublicationSweep {
             time: time,
             random: random,
             logger: surroundings.makeLogger("publication")
+        )
+    }
+}
+
+extension Surroundings {
+    fileprivate var checkTools: CheckTools {
+        CheckTools(
+            pool: pool,
+            store: store,
+            bucket: BucketIdentity(store: store, pool: pool),
+            indexer: indexer,
+            budget: RequestBudget(requestsPerSecond: checks.requestsPerSecond, time: time),
+            settings: checks,
+            time: time,
+            random: random
         )
     }
 }

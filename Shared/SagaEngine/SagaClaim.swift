@@ -104,4 +104,15 @@ public struct StepHandle: Sendable {
         guard isOurs else { throw .lost }
         return .recorded
     }
+
+    /// Ends the saga though it has steps left: what asked for it counts no more.
+    ///
+    /// - Throws: `.lost` when another process has claimed the saga; let the transaction roll back.
+    public func abandon(in tx: borrowing Transaction) async throws(StepFailure) {
+        let isOurs: Bool
+        do { isOurs = try await SagaStore.end(sagaID, epoch: epoch, in: tx) } catch {
+            throw .transient("\(error)")
+        }
+        guard isOurs else { throw .lost }
+    }
 }

@@ -103,9 +103,7 @@ public struct HoldStore: Sendable {
     /// - Returns: nil when nothing can be told now: the hold is not registered, no relay has led since the database was
     ///   restored or failed over, or the relay has not come again to where it was before a crash.
     public func published() async throws(DatabaseError) -> HeldRange? {
-        guard let server = try await pool.query(TickStore.incarnation).first?.text(0) else {
-            throw .unexpectedResult("the server did not tell its system identifier")
-        }
+        let server = try await ServerIncarnation.find(on: pool)
         guard let row = try await pool.query(Self.position, name).first, try row.text(3) == server else {
             return nil
         }

@@ -9,11 +9,6 @@ public struct TickStore: Sendable {
 
     public init(_ pool: PostgresPool) { self.pool = pool }
 
-    /// The timeline comes from the write-ahead log: the control file shows a promotion only after a checkpoint.
-    static let incarnation: Statement = """
-        SELECT system_identifier::text || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8)
-          FROM pg_control_system()
-        """
     private static let adopt: Statement = """
         UPDATE outbox_tick t SET
                epoch = $1,
@@ -84,9 +79,7 @@ public struct TickStore: Sendable {
         epoch: Int64,
         in tx: borrowing Transaction
     ) async throws(DatabaseError) -> TickPosition? {
-        guard let now = try await tx.query(Self.incarnation).first?.text(0) else {
-            throw .unexpectedResult("the server did not tell its system identifier")
-        }
+        let now = try await ServerIncarnation.find(in: tx)
         guard let row = try await tx.query(Self.adopt, epoch, now).first else { return nil }
         if try !row.bool(4) { try await tx.execute(Self.reclaim) }
         return try position(row)

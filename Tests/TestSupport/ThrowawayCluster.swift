@@ -42,12 +42,12 @@ public final class ThrowawayCluster: Sendable {
     }
 
     /// - Parameter port: 0: no TCP. Otherwise on loopback, for TLS only, with the key and certificate that `makeCertificate` made.
-    public func start(tlsPort port: Int = 0) async throws {
+    public func start(tlsPort port: Int = 0, _ settings: String = "") async throws {
         let network =
             port == 0
             ? "-c listen_addresses="
             : "-c listen_addresses=127.0.0.1 -p \(port) -c ssl=on -c ssl_cert_file=\(certificatePath) -c ssl_key_file=\(keyPath)"
-        let options = "-k \(folder) \(network) -c fsync=off -c max_connections=50"
+        let options = "-k \(folder) \(network) -c fsync=off -c max_connections=50 \(settings)"
         try await asOwner(
             "pg_ctl",
             "-D",
@@ -78,6 +78,39 @@ public final class ThrowawayCluster: Sendable {
     /// - Parameter mode: `fast` ends sessions politely, `immediate` is a crash.
     public func stop(_ mode: String) async throws {
         try await asOwner("pg_ctl", "-D", "\(folder)/data", "-m", mode, "-w", "stop")
+    }
+
+    /// Ends the server and starts it as its own replica that is promoted: the same data on a new timeline.
+    public func failOver() async throws {
+        try await stop("fast")
+        try await run(["/bin/sh", "-c", ": > \(folder)/data/recovery.signal"])
+        if geteuid() == 0 { try await run(["/bin/chown", "postgres", "\(folder)/data/recovery.signal"]) }
+        try await start("-c restore_command=/bin/false")
+    }
+
+    /// A logical backup of everything, as of now.
+    ///
+    /// - Returns: where it lies; it goes with the cluster.
+    public func dump() async throws -> String {
+        let path = "\(folder)/\(UUID().uuidString).dump"
+        try await asOwner("pg_dump", "-h", folder, "-U", "postgres", "-Fc", "-f", path, "postgres")
+        return path
+    }
+
+    /// Puts a backup in the place of what is there.
+    public func load(_ path: String) async throws {
+        try await asOwner(
+            "pg_restore",
+            "-h",
+            folder,
+            "-U",
+            "postgres",
+            "--clean",
+            "--if-exists",
+            "-d",
+            "postgres",
+            path
+        )
     }
 
     private func create() async throws {

@@ -19,6 +19,7 @@ struct RemovalSaga: Sendable {
 
     let pool: PostgresPool
     let remover: ObjectRemover
+    let caution: RemovalCaution
     let doorbell: Doorbell
     let metrics: IndexerMetrics
     let faults: any Faults
@@ -45,6 +46,7 @@ struct RemovalSaga: Sendable {
 
     private func lookAgain(_ order: Order, _ handle: StepHandle) async throws(StepFailure) -> StepReceipt {
         guard order.uploadID != nil else { return .deferred }
+        try await caution.check(order.version, handle)
         let absentFor = try await database { () throws(DatabaseError) in
             try await RemovalStore.absence(of: order.objectKey, on: pool)
         }
@@ -82,6 +84,7 @@ struct RemovalSaga: Sendable {
     /// Removes every version and every open multipart upload of exactly this key, and proves that nothing is left.
     private func removeAll(_ order: Order, _ handle: StepHandle) async throws(StepFailure) {
         do {
+            try await caution.check(order.version, handle)
             try await refuseIfHeld(order)
             try await database { () throws(DatabaseError) in try await order.note(on: pool) }
             try faults.step(.beforeBytesDeleted)
@@ -93,6 +96,7 @@ struct RemovalSaga: Sendable {
                 try await RemovalStore.recordAbsent(order, removed, on: pool)
             }
         } catch {
+            guard !error.isPause else { throw error }
             if handle.attemptCount >= Self.alarmAttemptCount { await raiseAlarm(order, error, handle) }
             throw error
         }

@@ -21,7 +21,7 @@ struct File: Sendable {
     let objectKey: ObjectKey
     let etag: String
     let state: FileState
-    /// Rises by one with every change a reader could notice.
+    /// Rises with every change a reader could notice: by one, or into a new epoch (`FileVersion`).
     let version: Int64
     let indexState: IndexState
     let quarantineReason: String?
@@ -57,7 +57,7 @@ extension File {
 
     private var stateDetail: FileEvent.Detail {
         switch state {
-        case .available where version == 1: .stored(storedFile)
+        case .available where FileVersion.isFirst(version): .stored(storedFile)
         case .available: .restored(storedFile)
         case .deleted: .deleted(DeletedFile(name: name, deleteAfter: deleteAfter ?? updatedAt))
         case .purging: .purging(PurgingFile(objectKey: objectKey.text, s3UploadID: nil))

@@ -9,7 +9,7 @@ import struct FoundationEssentials.UUID
 extension FileStore {
     private static let quarantine: Statement = """
         UPDATE files
-           SET state = 'QUARANTINED', version = version + 1, quarantine_reason = $3, index_state = 'REJECTED',
+           SET state = 'QUARANTINED', version = next_version(version), quarantine_reason = $3, index_state = 'REJECTED',
                updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
          WHERE id = $1 AND version = $2 AND state = 'AVAILABLE'
         RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
@@ -17,7 +17,7 @@ extension FileStore {
         """
     private static let finishPurge: Statement = """
         UPDATE files
-           SET state = 'PURGED', version = version + 1,
+           SET state = 'PURGED', version = next_version(version),
                updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
          WHERE id = $1 AND state = 'PURGING'
         RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
@@ -25,7 +25,7 @@ extension FileStore {
         """
     private static let delete: Statement = """
         UPDATE files
-           SET state = 'DELETED', version = version + 1,
+           SET state = 'DELETED', version = next_version(version),
                delete_after = clock_timestamp() + make_interval(secs => $3::bigint / 1000.0),
                updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
          WHERE id = $1 AND state = $2
@@ -34,9 +34,17 @@ extension FileStore {
         """
     private static let startPurge: Statement = """
         UPDATE files
-           SET state = 'PURGING', version = version + 1,
+           SET state = 'PURGING', version = next_version(version),
                updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
          WHERE id = $1 AND state = 'DELETED' AND delete_after <= clock_timestamp() AND NOT legal_hold
+        RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
+                  version, index_state, quarantine_reason, delete_after, created_at, updated_at, verified_sha256
+        """
+    private static let renewPurge: Statement = """
+        UPDATE files
+           SET version = next_version(version),
+               updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
+         WHERE id = $1 AND state = 'PURGING' AND version < first_version()
         RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
                   version, index_state, quarantine_reason, delete_after, created_at, updated_at, verified_sha256
         """
@@ -51,7 +59,7 @@ extension FileStore {
         """
     private static let restore: Statement = """
         UPDATE files AS f
-           SET state = 'AVAILABLE', version = version + 1, delete_after = NULL, quarantine_reason = NULL,
+           SET state = 'AVAILABLE', version = next_version(version), delete_after = NULL, quarantine_reason = NULL,
                index_state = 'PENDING',
                updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
          WHERE id = $1 AND state = 'DELETED' AND (delete_after > clock_timestamp() OR legal_hold) AND NOT EXISTS (
@@ -65,7 +73,7 @@ extension FileStore {
         "SELECT 1 FROM files WHERE id = $1 AND delete_after <= clock_timestamp() AND NOT legal_hold"
     private static let endRetention: Statement = """
         UPDATE files
-           SET version = version + 1, delete_after = clock_timestamp(),
+           SET version = next_version(version), delete_after = clock_timestamp(),
                updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
          WHERE id = $1 AND state = 'DELETED' AND delete_after > clock_timestamp()
         RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
@@ -100,6 +108,11 @@ extension FileStore {
     /// The point of no return; nil when the file was restored, is on legal hold, or its time has not come.
     static func startPurge(_ id: UUID, in tx: borrowing Transaction) async throws(DatabaseError) -> File? {
         try await tx.query(startPurge, id).first.map(file)
+    }
+
+    /// Says once more, under the present epoch, that the bytes have to go; nil when that was said, or the file is not PURGING.
+    static func renewPurge(_ id: UUID, in tx: borrowing Transaction) async throws(DatabaseError) -> File? {
+        try await tx.query(renewPurge, id).first.map(file)
     }
 
     /// Takes in that the indexer read `version` and computed `digest`, which stays if it is the first that is known.

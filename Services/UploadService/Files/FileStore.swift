@@ -10,7 +10,7 @@ enum FileStore {
     private static let insert: Statement = """
         INSERT INTO files (id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag,
                            state, version, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'AVAILABLE', 1, $11, $11)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'AVAILABLE', first_version(), $11, $11)
         ON CONFLICT (tenant, owner, name) WHERE state IN ('AVAILABLE', 'QUARANTINED') DO NOTHING
         RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
                   version, index_state, quarantine_reason, delete_after, created_at, updated_at, verified_sha256

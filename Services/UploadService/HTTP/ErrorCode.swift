@@ -39,6 +39,8 @@ enum ErrorCode: String, CaseIterable, Sendable {
     case storeUnavailable = "STORE_UNAVAILABLE"
     case storeRefused = "STORE_REFUSED"
     case storeFull = "STORE_FULL"
+    case checkRunning = "CHECK_RUNNING"
+    case checkNotFound = "CHECK_NOT_FOUND"
     case topicUnknown = "TOPIC_UNKNOWN"
     case brokerUnavailable = "BROKER_UNAVAILABLE"
 }

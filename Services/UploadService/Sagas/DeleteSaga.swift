@@ -4,6 +4,7 @@ import EventContracts
 import FaultPoints
 import PostgresClient
 import SagaEngine
+import ServiceParts
 import TransactionalOutbox
 
 import struct FoundationEssentials.UUID
@@ -15,7 +16,8 @@ import struct FoundationEssentials.UUID
 ///     restore
 ///
 /// The saga begins in the transaction that puts the file in the trash, and sleeps until the retention is over.
-/// From the pivot on it only goes forward: the cleanup consumer removes the bytes, and its answer ends the saga.
+/// From the pivot on it only goes forward: the cleanup consumer removes the bytes, and its answer ends the saga. In safe mode
+/// both steps wait: the database may have forgotten that the file was restored.
 struct DeleteSaga: Sendable {
     static let kind = "delete.v1"
 
@@ -45,6 +47,7 @@ struct DeleteSaga: Sendable {
         let receipt = try await pool.withStepTransaction { tx in
             let doorbell = self.doorbell
             tx.afterCommit { doorbell.ring() }
+            try await SafeMode.hold(in: tx)
             guard let file = try await FileStore.startPurge(fileID, in: tx) else {
                 throw try await reasonNotToPurge(fileID, in: tx)
             }
@@ -71,16 +74,25 @@ struct DeleteSaga: Sendable {
             isPurged = try await pool.withTransaction { (tx: borrowing Transaction) async throws -> Bool in
                 let doorbell = self.doorbell
                 tx.afterCommit { doorbell.ring() }
-                guard let file = try await FileStore.lock(fileID, in: tx), file.state == .purging else {
-                    return true
-                }
-                if time.now.duration(since: file.updatedAt) >= removalPatience {
-                    try await Outbox.append(file.stateEvent, in: tx)
-                }
-                return false
+                try await SafeMode.hold(in: tx)
+                return try await askAgain(fileID, in: tx)
             }
+        } catch .rolledBack(let failure as StepFailure) {
+            throw failure
         } catch { throw .transient("\(error)") }
         if isPurged { return .unrecorded }
         throw .waiting(removalPatience)
+    }
+
+    /// - Returns: whether the file is purged.
+    private func askAgain(_ fileID: UUID, in tx: borrowing Transaction) async throws -> Bool {
+        guard let file = try await FileStore.lock(fileID, in: tx), file.state == .purging else { return true }
+        // An order of an earlier epoch is void to the cleanup consumer.
+        if let renewed = try await FileStore.renewPurge(fileID, in: tx) {
+            try await Outbox.append(renewed.stateEvent, in: tx)
+        } else if time.now.duration(since: file.updatedAt) >= removalPatience {
+            try await Outbox.append(file.stateEvent, in: tx)
+        }
+        return false
     }
 }

@@ -4,6 +4,7 @@ import EventContracts
 import FaultPoints
 import PostgresClient
 import SagaEngine
+import ServiceParts
 import TransactionalOutbox
 
 /// What an upload that did not become a file has left in the store goes.
@@ -47,6 +48,8 @@ struct ReapSaga: Sendable {
     ) async throws(StepFailure) -> StepReceipt {
         try faults.step(.beforeUploadDiscarded)
         let receipt = try await pool.withStepTransaction { tx in
+            // What this database takes for unfinished may have become a file after the backup was made.
+            try await SafeMode.hold(in: tx)
             _ = try await self.doom(upload, doom, in: tx)
             return try await handle.record(in: tx)
         }
@@ -54,15 +57,18 @@ struct ReapSaga: Sendable {
         return receipt
     }
 
-    /// To be called in the transaction that doomed the upload.
+    /// To be called in the transaction that doomed the upload. In safe mode the order itself waits.
     func begin(
         _ upload: StoredUpload,
         _ discard: UploadStore.Discard,
         in tx: borrowing Transaction
     ) async throws {
-        let doorbell = self.doorbell
-        tx.afterCommit { doorbell.ring() }
-        try await Outbox.append(upload.discarded(discard), in: tx)
+        let isHeld = try await SafeMode.isOn(in: tx)
+        if !isHeld {
+            let doorbell = self.doorbell
+            tx.afterCommit { doorbell.ring() }
+            try await Outbox.append(upload.discarded(discard), in: tx)
+        }
         // The upload's own id is still that of its saga, which ends in this transaction.
         let saga = NewSaga(
             id: upload.fileID,
@@ -70,7 +76,8 @@ struct ReapSaga: Sendable {
             subject: upload.uploadID,
             context: try upload.encoded()
         )
-        try await SagaStore.insert(saga, wakeAt: discard.at.advanced(by: patience), in: tx)
+        let pause = isHeld ? min(SafeMode.pause, patience) : patience
+        try await SagaStore.insert(saga, wakeAt: discard.at.advanced(by: pause), in: tx)
     }
 
     private func awaitRemoval(
@@ -83,11 +90,14 @@ struct ReapSaga: Sendable {
                 guard let discard = try await UploadStore.discard(of: upload.uploadID, in: tx) else {
                     return true
                 }
+                try await SafeMode.hold(in: tx)
                 let doorbell = self.doorbell
                 tx.afterCommit { doorbell.ring() }
                 try await Outbox.append(upload.discarded(discard), in: tx)
                 return false
             }
+        } catch .rolledBack(let failure as StepFailure) {
+            throw failure
         } catch { throw .transient("\(error)") }
         if isReaped { return .unrecorded }
         throw .waiting(patience)
@@ -95,11 +105,11 @@ struct ReapSaga: Sendable {
 }
 
 extension StoredUpload {
-    /// The same event, byte for byte, however often it is made.
+    /// The same event, byte for byte, however often it is made within an epoch.
     fileprivate func discarded(_ discard: UploadStore.Discard) -> FileEvent {
         FileEvent(
             fileID: fileID,
-            version: 1,
+            version: discard.version,
             tenant: tenant,
             owner: owner,
             occurredAt: discard.at,

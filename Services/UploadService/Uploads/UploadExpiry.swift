@@ -3,9 +3,11 @@ import Logging
 import PostgresClient
 import SagaEngine
 import ServiceLifecycle
+import ServiceParts
 
 /// Gives up uploads that have made no progress until their deadline. Any number may run.
 ///
+/// Not in safe mode: an upload that looks abandoned may have become a file that a restored database has forgotten.
 /// The same compare-and-set that completion uses decides which of the two comes first. Whoever still drives the upload finds
 /// its saga gone and stops; what it has sent, or sends too late, is removed as that of any discarded upload.
 struct UploadExpiry: Service {
@@ -33,6 +35,7 @@ struct UploadExpiry: Service {
     private func expireBatch() async -> Bool {
         do {
             let count = try await pool.withTransaction { (tx: borrowing Transaction) async throws -> Int in
+                if try await SafeMode.isOn(in: tx) { return 0 }
                 let expired = try await UploadStore.expire(reason: reason, limit: batchLimit, in: tx)
                 for (upload, discard) in expired {
                     try await reaping.begin(upload, discard, in: tx)

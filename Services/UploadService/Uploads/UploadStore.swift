@@ -32,10 +32,10 @@ enum UploadStore {
     private static let doom: Statement = """
         UPDATE uploads SET state = $2, failure_reason = $3, updated_at = clock_timestamp()
          WHERE id = $1 AND (state IN ('PENDING', 'ACTIVE') OR state = 'COMPLETING' AND $2 = 'FAILED')
-        RETURNING s3_upload_id, failure_reason, updated_at
+        RETURNING s3_upload_id, failure_reason, updated_at, first_version()
         """
     private static let discard: Statement = """
-        SELECT s3_upload_id, failure_reason, updated_at FROM uploads
+        SELECT s3_upload_id, failure_reason, updated_at, first_version() FROM uploads
          WHERE id = $1 AND state IN ('FAILED', 'ABORTED', 'EXPIRED') FOR UPDATE
         """
     /// Not while COMPLETING: only the completer can know what the store holds.
@@ -45,7 +45,7 @@ enum UploadStore {
                SELECT id FROM uploads
                 WHERE state IN ('PENDING', 'ACTIVE') AND expires_at <= clock_timestamp()
                 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))
-        RETURNING id, file_id, tenant, owner, object_key, s3_upload_id, failure_reason, updated_at
+        RETURNING id, file_id, tenant, owner, object_key, s3_upload_id, failure_reason, updated_at, first_version()
         """
     private static let reap: Statement = """
         UPDATE uploads SET state = 'REAPED', updated_at = clock_timestamp()
@@ -120,12 +120,15 @@ enum UploadStore {
         let multipartID: String?
         let reason: String
         let at: Timestamp
+        /// Of its event: the first of the present epoch, since there is no file that has one.
+        let version: Int64
 
-        /// - Parameter column: the first of three.
+        /// - Parameter column: the first of four.
         fileprivate init(_ row: Row, from column: Int = 0) throws(DatabaseError) {
             multipartID = try row.optionalText(column)
             reason = try row.text(column + 1)
             at = try row.timestamp(column + 2)
+            version = try row.int64(column + 3)
         }
     }
 

@@ -25,7 +25,7 @@ final class IndexerWorld: Sendable {
     let pool: PostgresPool
     let store: S3Store
     let bucket: BucketIdentity
-    let devStore: TestProgram
+    let ownStore: TestProgram?
     let late: Duration
     let faults: any Faults
     let time = SystemTime()
@@ -35,14 +35,14 @@ final class IndexerWorld: Sendable {
     private init(
         _ pool: PostgresPool,
         _ store: S3Store,
-        _ devStore: TestProgram,
+        _ devStore: TestProgram?,
         _ late: Duration,
         _ faults: any Faults
     ) {
         self.pool = pool
         self.store = store
         bucket = BucketIdentity(store: store, pool: pool)
-        self.devStore = devStore
+        ownStore = devStore
         self.late = late
         self.faults = faults
     }
@@ -60,6 +60,11 @@ final class IndexerWorld: Sendable {
                 return try await body(world)
             }
         }
+    }
+
+    /// Beside a bucket that another service uses too.
+    static func beside(_ store: S3Store, _ body: (IndexerWorld) async throws -> Void) async throws {
+        try await withDatabase { try await body(IndexerWorld($0, store, nil, late, NoFaults())) }
     }
 
     /// Only the store.
@@ -184,6 +189,11 @@ final class IndexerWorld: Sendable {
         RemovalSaga(
             pool: pool,
             remover: ObjectRemover(store: store, bucket: bucket),
+            caution: RemovalCaution(
+                pool: pool,
+                marks: EpochMarks(store: store, bucket: bucket),
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            ),
             doorbell: Doorbell(pool: pool, time: time),
             metrics: IndexerMetrics(MetricsRegistry()),
             faults: faults,
@@ -230,21 +240,5 @@ final class IndexerWorld: Sendable {
             try await driveDue()
             return try await sagaCount() == 0
         }
-    }
-
-    func sagaCount() async throws -> Int64 {
-        try await pool.query(Statements.sagaCount).first?.int64(0) ?? -1
-    }
-
-    /// Makes postponed sagas due, so that a test need not wait for the backoff.
-    func hurry() async throws { _ = try await pool.execute(Statements.hurry) }
-
-    /// What time does to the lease of a process that died.
-    func abandonLeases() async throws { _ = try await pool.execute(Statements.abandonLeases) }
-
-    private enum Statements {
-        static let sagaCount: Statement = "SELECT count(*) FROM sagas"
-        static let hurry: Statement = "UPDATE sagas SET wake_at = clock_timestamp()"
-        static let abandonLeases: Statement = "UPDATE sagas SET lease_until = '-infinity'"
     }
 }

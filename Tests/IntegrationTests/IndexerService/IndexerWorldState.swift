@@ -13,6 +13,15 @@ import TestSupport
 extension IndexerWorld {
     // MARK: The store
 
+    /// The store of this test alone.
+    var devStore: TestProgram {
+        get throws {
+            struct Shared: Error {}
+            guard let ownStore else { throw Shared() }
+            return ownStore
+        }
+    }
+
     func put(_ key: String, _ text: String) async throws {
         _ = try await store.put(key, body: .bytes(ByteBuffer(string: text)))
     }
@@ -32,11 +41,29 @@ extension IndexerWorld {
 
     /// Adds a fault, as DevStore's `/_faults` takes it; nil clears all.
     func inject(_ rules: String?) async throws {
-        var request = HTTPClientRequest(url: devStore.address + "/_faults")
+        var request = HTTPClientRequest(url: try devStore.address + "/_faults")
         request.method = rules == nil ? .DELETE : .POST
         if let rules { request.body = .bytes(ByteBuffer(string: rules)) }
         let answer = try await HTTPClient.shared.execute(request, timeout: .seconds(10))
         guard answer.status == .noContent else { throw FaultRefused(answer: "\(answer.status)") }
+    }
+
+    // MARK: The sagas
+
+    func sagaCount() async throws -> Int64 {
+        try await pool.query(Statements.sagaCount).first?.int64(0) ?? -1
+    }
+
+    /// Makes postponed sagas due, so that a test need not wait for the backoff.
+    func hurry() async throws { _ = try await pool.execute(Statements.hurry) }
+
+    /// What time does to the lease of a process that died.
+    func abandonLeases() async throws { _ = try await pool.execute(Statements.abandonLeases) }
+
+    private enum Statements {
+        static let sagaCount: Statement = "SELECT count(*) FROM sagas"
+        static let hurry: Statement = "UPDATE sagas SET wake_at = clock_timestamp()"
+        static let abandonLeases: Statement = "UPDATE sagas SET lease_until = '-infinity'"
     }
 
     // MARK: What became of it

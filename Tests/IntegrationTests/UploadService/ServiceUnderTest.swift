@@ -64,13 +64,7 @@ struct ServiceUnderTest: Sendable {
         await Turnstile.services.enter()
         defer { Task { await Turnstile.services.leave() } }
         try await withDatabase(options.database) { pool in
-            try await Migrator.migrate(Schema.migrations, on: pool)
-            for (token, tenant, name) in [(ann, "acme", "ann"), (bob, "acme", "bob"), (zoe, "zeta", "zoe")] {
-                try await TokenStore(pool).insert(
-                    token,
-                    for: Caller(tenant: tenant, principal: name, roles: [.user])
-                )
-            }
+            try await prepare(pool)
             try await TestBucket.with { bucket, store in
                 try await serve(chosen, pool, bucket, store, body)
             }
@@ -92,7 +86,8 @@ struct ServiceUnderTest: Sendable {
         await pool.close()
     }
 
-    private static func serve(
+    /// On a database that is prepared, and a bucket that outlives it.
+    static func serve(
         _ options: ServiceOptions,
         _ pool: PostgresPool,
         _ bucket: TestBucket,

@@ -35,6 +35,7 @@ public struct StackSettings: Sendable {
             case .uploadService:
                 [
                     "WAYBILL_TRASH_RETENTION_SECONDS": "\(trashRetentionSeconds)",
+                    "WAYBILL_CANARY_INTERVAL_SECONDS": "0", "WAYBILL_CHECK_INTERVAL_SECONDS": "0",
                     "WAYBILL_STALL_SECONDS": "\(stallSeconds)",
                     "WAYBILL_SAGA_LEASE_SECONDS": "\(sagaLeaseSeconds)",
                     "WAYBILL_DATABASE_CONNECTIONS": "6",

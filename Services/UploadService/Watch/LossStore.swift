@@ -1,0 +1,55 @@
+import PostgresClient
+
+import struct FoundationEssentials.UUID
+
+/// Every statement that looks for what a restored database has forgotten.
+enum LossStore {
+    private static let files: Statement = "SELECT id, version, state FROM files WHERE id = ANY ($1::uuid[])"
+    private static let uploads: Statement = """
+        SELECT file_id, id, state, object_key FROM uploads WHERE file_id = ANY ($1::uuid[])
+        """
+    private static let keys: Statement = """
+        SELECT object_key FROM uploads WHERE object_key = ANY ($1::text[])
+        """
+
+    struct FileRow: Sendable {
+        let version: Int64
+        let state: String
+    }
+
+    struct UploadRow: Sendable {
+        let id: UUID
+        let state: String
+        let objectKey: String
+    }
+
+    static func files(_ ids: [UUID], on pool: PostgresPool) async throws(DatabaseError) -> [UUID: FileRow] {
+        var found: [UUID: FileRow] = [:]
+        for row in try await pool.query(files, ids) {
+            found[try row.uuid(0)] = FileRow(version: try row.int64(1), state: try row.text(2))
+        }
+        return found
+    }
+
+    static func uploads(
+        ofFiles ids: [UUID],
+        on pool: PostgresPool
+    ) async throws(DatabaseError) -> [UUID: UploadRow] {
+        var found: [UUID: UploadRow] = [:]
+        for row in try await pool.query(uploads, ids) {
+            found[try row.uuid(0)] = UploadRow(
+                id: try row.uuid(1),
+                state: try row.text(2),
+                objectKey: try row.text(3)
+            )
+        }
+        return found
+    }
+
+    /// Those of `keys` that a row has.
+    static func known(_ keys: [String], on pool: PostgresPool) async throws(DatabaseError) -> Set<String> {
+        var known: Set<String> = []
+        for row in try await pool.query(Self.keys, keys) { known.insert(try row.text(0)) }
+        return known
+    }
+}

@@ -1,0 +1,100 @@
+import Logging
+import PostgresClient
+import ServiceBootstrap
+import ServiceParts
+
+import struct FoundationEssentials.UUID
+
+/// What the scheduler has others do.
+protocol ScheduledWork: Sendable {
+    /// Makes a check and waits for its end.
+    func check() async throws -> ScheduledCheck
+    /// Makes a plan of what a complete check has found; changes nothing else.
+    func plan(of check: UUID) async throws -> ScheduledPlan
+    /// Carries a plan out, as far as it may be without a person's word.
+    ///
+    /// - Returns: what became of it, for the log.
+    func run(_ plan: UUID) async throws -> String
+}
+
+struct ScheduledCheck: Sendable {
+    let id: UUID
+    let isComplete: Bool
+    let findingCount: Int64
+}
+
+struct ScheduledPlan: Sendable {
+    let id: UUID
+    let itemCount: Int64
+}
+
+/// Checks, plans, and cleans where it may: one run. What goes wrong in one step is told, and keeps nothing else from being done.
+struct Scheduler: Sendable {
+    static let name = "scheduler"
+
+    let work: any ScheduledWork
+    /// Whether a plan is carried out without being asked for.
+    let cleansAutomatically: Bool
+    let pool: PostgresPool
+    let steps: MetricFamily<Counter>
+    let logger: Logger
+
+    init(
+        _ work: any ScheduledWork,
+        cleansAutomatically: Bool,
+        pool: PostgresPool,
+        metrics: MetricsRegistry,
+        logger: Logger
+    ) {
+        self.work = work
+        self.cleansAutomatically = cleansAutomatically
+        self.pool = pool
+        self.logger = logger
+        steps = metrics.counter(
+            "waybill_scheduled_steps_total",
+            help: "Steps of scheduled runs, by what became of them.",
+            labels: ["step", "outcome"]
+        )
+    }
+
+    /// - Throws: only when it is cancelled, so that a run that was cut short is made again.
+    func run() async throws {
+        let check = await step("check") { try await work.check() }
+        try Task.checkCancellation()
+        guard let check else { return }
+        logger.info(
+            "checked",
+            metadata: [
+                "check": "\(check.id)", "complete": "\(check.isComplete)",
+                "findings": "\(check.findingCount)",
+            ]
+        )
+        guard check.isComplete, check.findingCount > 0 else { return }
+        let plan = await step("plan") { try await work.plan(of: check.id) }
+        try Task.checkCancellation()
+        guard let plan, plan.itemCount > 0 else { return }
+        logger.notice("repairs planned", metadata: ["plan": "\(plan.id)", "items": "\(plan.itemCount)"])
+        guard cleansAutomatically else { return }
+        let outcome = await step("clean") { () async throws -> String in
+            // The run itself refuses too; here it is not even begun.
+            if try await SafeMode.isOn(on: pool) { return "safe mode is on: not begun" }
+            return try await work.run(plan.id)
+        }
+        try Task.checkCancellation()
+        if let outcome {
+            logger.notice("cleaned", metadata: ["plan": "\(plan.id)", "outcome": "\(outcome)"])
+        }
+    }
+
+    private func step<Value>(_ name: String, _ body: () async throws -> Value) async -> Value? {
+        do {
+            let value = try await body()
+            steps.labels(name, "done").increment()
+            return value
+        } catch {
+            steps.labels(name, "failed").increment()
+            logger.error("a scheduled step failed", metadata: ["step": "\(name)", "error": "\(error)"])
+            return nil
+        }
+    }
+}
