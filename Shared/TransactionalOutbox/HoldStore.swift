@@ -92,7 +92,7 @@ public struct HoldStore: Sendable {
     /// Whether the hold's and the relay's snapshots are of this server: what they say means something. After a restore or a
     /// failover it does again when a relay has led, and the hold has started over.
     public func isOfThisServer() async throws(DatabaseError) -> Bool {
-        let server = try await pool.query(TickStore.incarnation).first?.text(0)
+        let server = try await ServerIncarnation.find(on: pool)
         guard let row = try await pool.query(Self.position, name).first else { return false }
         let (hold, relay) = (try row.text(2), try row.text(3))
         return hold == server && relay == server
