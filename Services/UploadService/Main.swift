@@ -48,11 +48,7 @@ struct UploadService {
             health.add("database") { try await pool.ping() }
             health.add("object_store") { try await bucket.confirm() }
             health.add("kafka", required: false) { try replies.figures.check() }
-            SafeMode.show(pool, in: frame.metrics, health)
-            let indexer = wiring.surroundings.indexer.map { ProgramService(IndexerConnections(client: $0)) }
-            let connections =
-                [ProgramService(pool), ProgramService(StoreConnections(store))] + (indexer.map { [$0] } ?? [])
-            return connections + wiring.watches(config, bucket, frame) + [
+            return wiring.connections(store) + wiring.watches(config, bucket, frame) + [
                 ProgramService(wiring.doorbell),
                 ProgramService(schema, mayFinish: true),
                 ProgramService(
@@ -98,8 +94,16 @@ extension Surroundings {
 }
 
 extension Wiring {
+    /// What closes last.
+    fileprivate func connections(_ store: S3Store) -> [ProgramService] {
+        let indexer = surroundings.indexer.map { ProgramService(IndexerConnections(client: $0)) }
+        return [ProgramService(surroundings.pool), ProgramService(StoreConnections(store))]
+            + (indexer.map { [$0] } ?? [])
+    }
+
     fileprivate func addMetrics(_ config: UploadConfig, _ replies: ConsumerFigures, _ frame: ProgramFrame) {
         let (metrics, pool) = (frame.metrics, surroundings.pool)
+        SafeMode.show(pool, in: metrics, frame.health)
         ServiceMetrics(metrics, pool).add(consumer: IndexReplies.consumer, replies)
         surroundings.budget.addMetrics(to: metrics)
         CheckFigures(pool: pool).add(to: metrics)

@@ -102,13 +102,7 @@ struct Wiring: Sendable {
             random: random,
             logger: surroundings.makeLogger("idempotency")
         )
-        checks = ConsistencyChecks(
-            surroundings.checkTools,
-            gaps: { after, age, limit throws(DatabaseError) in
-                try await PublicationStore.gaps(after: after, olderThan: age, limit: limit, on: pool)
-            },
-            logger: surroundings.makeLogger("checks")
-        )
+        checks = ConsistencyChecks(surroundings)
         publication = PublicationSweep(surroundings, doorbell)
     }
 
@@ -168,17 +162,25 @@ extension PublicationSweep {
     }
 }
 
-extension Surroundings {
-    fileprivate var checkTools: CheckTools {
-        CheckTools(
-            pool: pool,
-            store: store,
-            bucket: BucketIdentity(store: store, pool: pool),
-            indexer: indexer,
-            budget: RequestBudget(requestsPerSecond: checks.requestsPerSecond, time: time),
-            settings: checks,
-            time: time,
-            random: random
+extension ConsistencyChecks {
+    fileprivate init(_ surroundings: Surroundings) {
+        let (pool, store, time) = (surroundings.pool, surroundings.store, surroundings.time)
+        let settings = surroundings.checks
+        self.init(
+            CheckTools(
+                pool: pool,
+                store: store,
+                bucket: BucketIdentity(store: store, pool: pool),
+                indexer: surroundings.indexer,
+                budget: RequestBudget(requestsPerSecond: settings.requestsPerSecond, time: time),
+                settings: settings,
+                time: time,
+                random: surroundings.random
+            ),
+            gaps: { after, age, limit throws(DatabaseError) in
+                try await PublicationStore.gaps(after: after, olderThan: age, limit: limit, on: pool)
+            },
+            logger: surroundings.makeLogger("checks")
         )
     }
 }
