@@ -49,7 +49,6 @@ struct UploadService {
             health.add("database") { try await pool.ping() }
             health.add("object_store") { try await bucket.confirm() }
             health.add("kafka", required: false) { try replies.figures.check() }
-            SafeMode.show(pool, in: frame.metrics, health)
             let indexer = wiring.surroundings.indexer.map { ProgramService(IndexerConnections(client: $0)) }
             let connections =
                 [ProgramService(pool), ProgramService(StoreConnections(store))] + (indexer.map { [$0] } ?? [])

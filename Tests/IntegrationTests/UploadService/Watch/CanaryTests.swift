@@ -16,7 +16,8 @@ import Testing
     .timeLimit(.minutes(2))
 )
 struct CanaryTests {
-    private static let makeDue: Statement = "UPDATE rounds SET since = '-infinity', finished_at = NULL"
+    private static let makeDue: Statement =
+        "UPDATE rounds SET since = clock_timestamp() - interval '2 h', finished_at = NULL"
 
     private func with(
         _ body: @escaping @Sendable (ServiceUnderTest, RestoredWorld, IndexerWorld) async throws -> Void
