@@ -43,7 +43,7 @@ extension FileEvent {
             try Check.text("name", file.name, byteLimit: EventLimits.nameBytes)
             try Check.reason(file.reason)
         case .uploadDiscarded(let upload):
-            try Check.range("version", version, 1...1)
+            try Check.range("version", FileVersion.number(of: version), 1...1)
             try Check.objectKey(upload.objectKey, tenant: tenant)
             try Check.s3UploadID(upload.s3UploadID)
             try Check.reason(upload.reason)

@@ -9,6 +9,8 @@ public enum FileVersion {
 
     public static func epoch(of version: Int64) -> Int64 { version >> numberBits }
 
+    public static func number(of version: Int64) -> Int64 { version & ((1 << numberBits) - 1) }
+
     /// Whether it is the first version of a file; a file of an earlier epoch goes on at 2.
-    public static func isFirst(_ version: Int64) -> Bool { version & ((1 << numberBits) - 1) == 1 }
+    public static func isFirst(_ version: Int64) -> Bool { number(of: version) == 1 }
 }

@@ -85,7 +85,8 @@ public final class ThrowawayCluster: Sendable {
         try await stop("fast")
         try await run(["/bin/sh", "-c", ": > \(folder)/data/recovery.signal"])
         if geteuid() == 0 { try await run(["/bin/chown", "postgres", "\(folder)/data/recovery.signal"]) }
-        try await start("-c restore_command=/bin/false")
+        // Without readers of a replica the server is only up once it is promoted.
+        try await start("-c restore_command=/bin/false -c hot_standby=off")
     }
 
     /// A logical backup of everything, as of now.

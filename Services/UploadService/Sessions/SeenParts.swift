@@ -2,6 +2,7 @@ import Digests
 import EventContracts
 import ObjectStore
 import PostgresClient
+import ServiceParts
 
 /// One line of the ledger: what this service knows of a part beside what the store lists.
 struct LedgerPart: Equatable, Sendable {
@@ -128,6 +129,8 @@ extension UploadSessions {
     func noteLoss(of multipartID: String, of session: UploadSession) async throws(SessionFailure) {
         let (id, patience) = (session.upload.id, limits.lossPatience)
         try await transaction { tx in
+            // In a restored database it may be a session that has become a file: its parts are one object by now.
+            guard try await !SafeMode.isOn(in: tx) else { return }
             guard try await UploadStore.noteLoss(of: multipartID, of: id, patience: patience, in: tx) == true,
                 try await UploadStore.dropMultipartID(multipartID, of: id, in: tx)
             else { return }

@@ -18,7 +18,7 @@ struct Loss: Equatable, Sendable {
     enum Proposal: String, Sendable {
         /// Make the row anew from what the object says of itself.
         case adopt
-        /// Its parts are one object already: complete the session again.
+        /// Its parts are one object already, and whoever completes the session again finds it.
         case complete
         /// Take the file out of the trash.
         case restore
@@ -57,7 +57,7 @@ extension Loss {
             guard entry.state == .live || entry.state == .quarantined else { return nil }
             self.init(kind: .unknownFile, rowState: upload?.state)
             let state = upload.flatMap { UploadState(rawValue: $0.state) }
-            proposal = state == .active || state == .completing ? .complete : .adopt
+            proposal = state == .completing ? .complete : .adopt
         }
         fileID = entry.fileID
         uploadID = upload?.id

@@ -6,6 +6,7 @@ extension Wiring {
     /// its way.
     func watches(_ config: UploadConfig, _ bucket: BucketIdentity, _ frame: ProgramFrame) -> [ProgramService]
     {
+        SafeMode.show(surroundings.pool, in: surroundings.metrics, surroundings.health)
         let incarnation = IncarnationWatch(
             pool: surroundings.pool,
             marks: EpochMarks(store: surroundings.store, bucket: bucket),

@@ -129,7 +129,7 @@ extension ServiceUnderTest {
     func letTimePass() async throws {
         _ = try await pool.execute("UPDATE sagas SET wake_at = '-infinity', lease_until = '-infinity'")
         _ = try await pool.execute(
-            "UPDATE uploads SET expires_at = '-infinity' WHERE state IN ('PENDING', 'ACTIVE')"
+            "UPDATE uploads SET expires_at = clock_timestamp() - interval '1 s' WHERE state IN ('PENDING', 'ACTIVE')"
         )
         _ = try await pool.execute(
             "UPDATE files SET delete_after = clock_timestamp() - interval '1 s' WHERE state = 'DELETED'"

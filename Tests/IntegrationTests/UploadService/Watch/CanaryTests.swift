@@ -1,0 +1,115 @@
+import Determinism
+import EventContracts
+import FaultPoints
+import Foundation
+import NIOHTTP1
+import ObjectStore
+import PostgresClient
+import TestSupport
+import Testing
+
+@testable import IndexerService
+@testable import UploadService
+
+@Suite(
+    "a canary makes its whole way, and what a crash leaves of it goes with the next",
+    .timeLimit(.minutes(2))
+)
+struct CanaryTests {
+    private static let makeDue: Statement =
+        "UPDATE rounds SET since = clock_timestamp() - interval '2 h', finished_at = NULL"
+
+    private func with(
+        _ body: @escaping @Sendable (ServiceUnderTest, RestoredWorld, IndexerWorld) async throws -> Void
+    ) async throws {
+        try await RestoredWorld.with { world in
+            try await ThrowawayCluster.with { cluster in
+                _ = try await world.serve(cluster, isNew: true) { service in
+                    _ = try await service.pool.execute(Self.makeDue)
+                    try await IndexerWorld.beside(world.store) { try await body(service, world, $0) }
+                }
+            }
+        }
+    }
+
+    @Test func aFullCircleLeavesNothingAndNobodySeesIt() async throws {
+        try await with { service, world, indexer in
+            let canary = service.wiring.canary(every: .seconds(60))
+            #expect(try await service.relaying(to: indexer) { try await canary.turn() })
+            #expect(try await !canary.turn(), "it is not due again")
+            #expect(try await RoundStore.age(Canary.name, on: service.pool) < .seconds(60))
+            #expect(try await RoundStore.unfinished(of: Canary.owner, on: service.pool).isEmpty)
+            #expect(try await world.objectCount(under: Canary.owner.tenant) == 0)
+            #expect(
+                try await service.send(.GET, "\(ServiceUnderTest.files)?state=deleted").text.contains(
+                    "canary"
+                ) == false
+            )
+            let told = try await IndexerWorld.answers(on: service.pool).map(\.type)
+            #expect(told == [.fileStored, .fileDeleted, .filePurging, .filePurged])
+        }
+    }
+
+    /// The process dies while its file waits to be indexed.
+    @Test func whatACrashLeavesIsClearedFirst() async throws {
+        try await with { service, world, indexer in
+            let dying = Task { try await service.wiring.canary(every: .seconds(60)).turn() }
+            try await eventually("the file is stored") {
+                try await !RoundStore.unfinished(of: Canary.owner, on: service.pool).isEmpty
+            }
+            dying.cancel()
+            _ = await dying.result
+            #expect(try await world.objectCount(under: Canary.owner.tenant) == 1)
+            #expect(
+                try await RoundStore.age(Canary.name, on: service.pool) > .seconds(3_600),
+                "no circle was closed"
+            )
+            _ = try await service.pool.execute("UPDATE leases SET expires = '-infinity'")
+            let next = service.wiring.canary(every: .seconds(60))
+            #expect(try await service.relaying(to: indexer) { try await next.turn() })
+            #expect(try await world.objectCount(under: Canary.owner.tenant) == 0)
+        }
+    }
+}
+
+extension RestoredWorld {
+    func objectCount(under tenant: String) async throws -> Int {
+        try await store.list(prefix: "\(tenant)/", startAfter: nil, continuationToken: nil, limit: 10).objects
+            .count
+    }
+}
+
+extension ServiceUnderTest {
+    /// Carries events to the indexer and its answers back, until `body` returns.
+    func relaying(
+        to indexer: IndexerWorld,
+        _ body: @escaping @Sendable () async throws -> Bool
+    ) async throws -> Bool {
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                try await relay(to: indexer)
+                return false
+            }
+            group.addTask { try await body() }
+            defer { group.cancelAll() }
+            return try await group.next() ?? false
+        }
+    }
+
+    private func relay(to indexer: IndexerWorld) async throws {
+        var (told, answered) = (0, 0)
+        let handler = IndexReplies(doorbell: wiring.doorbell, faults: NoFaults())
+        while !Task.isCancelled {
+            let events = try await IndexerWorld.answers(on: pool)
+            try await indexer.apply(Array(events.dropFirst(told)))
+            told = events.count
+            try await indexer.driveDue()
+            let answers = Array(try await indexer.answers().dropFirst(answered))
+            answered += answers.count
+            try await pool.withTransaction { (tx: borrowing Transaction) async throws -> Void in
+                try await handler.apply(answers, in: tx)
+            }
+            try await wiring.surroundings.time.sleep(for: .milliseconds(50))
+        }
+    }
+}
