@@ -179,7 +179,7 @@ extension PublicationSweep {
 }
 
 extension Surroundings {
-    fileprivate var checkTools: CheckTools {
+    var checkTools: CheckTools {
         CheckTools(
             pool: pool,
             store: store,
@@ -188,7 +188,8 @@ extension Surroundings {
             budget: RequestBudget(requestsPerSecond: checks.requestsPerSecond, time: time),
             settings: checks,
             time: time,
-            random: random
+            random: random,
+            list: store.lister
         )
     }
 }
