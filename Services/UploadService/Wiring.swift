@@ -175,7 +175,8 @@ extension ConsistencyChecks {
                 budget: RequestBudget(requestsPerSecond: settings.requestsPerSecond, time: time),
                 settings: settings,
                 time: time,
-                random: surroundings.random
+                random: surroundings.random,
+                list: store.lister
             ),
             gaps: { after, age, limit throws(DatabaseError) in
                 try await PublicationStore.gaps(after: after, olderThan: age, limit: limit, on: pool)

@@ -14,7 +14,8 @@ struct WaybillCLI: AsyncParsableCommand {
         subcommands: [
             UploadCommand.self, ListCommand.self, GetCommand.self, RemoveCommand.self, RestoreCommand.self,
             StatusCommand.self, TokenCommand.self, OutboxCommand.self, OffsetsCommand.self,
-            ParkedCommand.self, AuditCommand.self, RepublishCommand.self, SafeModeCommand.self,
+            ParkedCommand.self, AuditCommand.self, RepublishCommand.self, CheckCommand.self,
+            SafeModeCommand.self,
         ]
     )
 

@@ -6,11 +6,14 @@ import struct FoundationEssentials.UUID
 struct EntryStore: Sendable {
     private static let page: Statement = """
         SELECT file_id, version, state, index_state FROM documents
-         WHERE $1::uuid IS NULL OR file_id > $1 ORDER BY file_id LIMIT $2
+         WHERE file_id > $1 ORDER BY file_id LIMIT $2
         """
     private static let find: Statement = """
         SELECT file_id, version, state, index_state FROM documents WHERE file_id = $1
         """
+
+    /// Before every other.
+    private static let noID = UUID(uuid: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
 
     private let pool: PostgresPool
 
@@ -18,7 +21,7 @@ struct EntryStore: Sendable {
 
     /// Entries of all tenants in the order of their ids, tombstones included.
     func page(after: UUID?, limit: Int) async throws(DatabaseError) -> [IndexEntry] {
-        try await pool.query(Self.page, after, limit).map(IndexEntry.init)
+        try await pool.query(Self.page, after ?? Self.noID, limit).map(IndexEntry.init)
     }
 
     func find(_ fileID: UUID) async throws(DatabaseError) -> IndexEntry? {

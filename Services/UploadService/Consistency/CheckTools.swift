@@ -14,6 +14,8 @@ struct CheckTools: Sendable {
     let settings: CheckSettings
     let time: any TimeSource
     let random: any RandomSource
+    /// Lists the whole bucket.
+    let list: ObjectListing.Lister
 
     var recheck: Recheck {
         Recheck(

@@ -8,7 +8,7 @@ enum CheckedFileStore {
     private static let page: Statement = """
         SELECT id, tenant, state, version,
                updated_at < clock_timestamp() - make_interval(secs => $2::bigint / 1000.0)
-          FROM files WHERE $1::uuid IS NULL OR id > $1 ORDER BY id LIMIT $3
+          FROM files WHERE id > $1 ORDER BY id LIMIT $3
         """
     private static let find: Statement = """
         SELECT id, tenant, state, version,
@@ -16,13 +16,16 @@ enum CheckedFileStore {
           FROM files WHERE id = ANY ($1)
         """
 
+    /// Before every other.
+    private static let noID = UUID(uuid: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
+
     static func page(
         after: UUID?,
         patience: Duration,
         limit: Int,
         on pool: PostgresPool
     ) async throws(DatabaseError) -> [CheckedFile] {
-        try await pool.query(page, after, patience.wholeMilliseconds, limit).map(CheckedFile.init)
+        try await pool.query(page, after ?? noID, patience.wholeMilliseconds, limit).map(CheckedFile.init)
     }
 
     static func find(

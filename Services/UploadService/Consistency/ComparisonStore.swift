@@ -6,13 +6,18 @@ import struct FoundationEssentials.UUID
 
 /// Every statement by which a check reads what it compares. Reads only.
 enum ComparisonStore {
+    // One statement for each form of the bounds: one that tests for their absence has no plan that fits all of them.
     private static let page: Statement = """
         SELECT u.object_key, u.id, u.file_id, u.tenant, u.state, u.s3_upload_id,
                f.state, f.version, f.size, f.etag, coalesce(f.sha256, f.verified_sha256), f.created_at
           FROM uploads u LEFT JOIN files f ON f.upload_id = u.id
-         WHERE ($1::text IS NULL OR u.object_key > $1 COLLATE "C")
-           AND ($2::text IS NULL OR u.object_key <= $2 COLLATE "C")
-         ORDER BY u.object_key LIMIT $3
+         WHERE u.object_key > $1 COLLATE "C" AND u.object_key <= $2 COLLATE "C" ORDER BY u.object_key LIMIT $3
+        """
+    private static let pageToTheEnd: Statement = """
+        SELECT u.object_key, u.id, u.file_id, u.tenant, u.state, u.s3_upload_id,
+               f.state, f.version, f.size, f.etag, coalesce(f.sha256, f.verified_sha256), f.created_at
+          FROM uploads u LEFT JOIN files f ON f.upload_id = u.id
+         WHERE u.object_key > $1 COLLATE "C" ORDER BY u.object_key LIMIT $2
         """
     private static let byKey: Statement = """
         SELECT u.object_key, u.id, u.file_id, u.tenant, u.state, u.s3_upload_id,
@@ -44,7 +49,10 @@ enum ComparisonStore {
         limit: Int,
         on pool: PostgresPool
     ) async throws(DatabaseError) -> [RowFacts] {
-        try await pool.query(page, after?.text, upTo?.text, limit).map(RowFacts.init)
+        // No key is empty.
+        let after = after?.text ?? ""
+        guard let upTo else { return try await pool.query(pageToTheEnd, after, limit).map(RowFacts.init) }
+        return try await pool.query(page, after, upTo.text, limit).map(RowFacts.init)
     }
 
     /// Those of `keys` that have a row.

@@ -25,7 +25,7 @@ struct RangePart: CheckPart {
             try await ComparisonStore.now(on: tools.pool)
         }
         var comparison = Compare(
-            ObjectListing(after: after, upTo: upTo, budget: tools.budget, list: tools.store.lister),
+            ObjectListing(after: after, upTo: upTo, budget: tools.budget, list: tools.list),
             RowPages(after: after, upTo: upTo, on: tools.pool),
             leftKey: \.key,
             rightKey: \.key

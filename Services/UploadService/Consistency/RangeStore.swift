@@ -29,8 +29,16 @@ enum RangeStore {
           FROM (SELECT concat_ws('|', u.object_key, u.state, f.state, f.version, f.size, f.etag,
                                  encode(coalesce(f.sha256, f.verified_sha256), 'hex')) AS facts
                   FROM uploads u LEFT JOIN files f ON f.upload_id = u.id
-                 WHERE ($1::text IS NULL OR u.object_key > $1 COLLATE "C")
-                   AND ($2::text IS NULL OR u.object_key <= $2 COLLATE "C")) AS rows
+                 WHERE u.object_key > $1 COLLATE "C" AND u.object_key <= $2 COLLATE "C") AS rows
+        """
+    private static let digestToTheEnd: Statement = """
+        SELECT count(*),
+               coalesce(bit_xor(hashtextextended(facts, 1)), 0)::text || '/' ||
+               coalesce(bit_xor(hashtextextended(facts, 2)), 0)::text
+          FROM (SELECT concat_ws('|', u.object_key, u.state, f.state, f.version, f.size, f.etag,
+                                 encode(coalesce(f.sha256, f.verified_sha256), 'hex')) AS facts
+                  FROM uploads u LEFT JOIN files f ON f.upload_id = u.id
+                 WHERE u.object_key > $1 COLLATE "C") AS rows
         """
     private static let known: Statement = """
         SELECT nullif(lower_bound, ''), upper_bound, row_count, digest, compared_at,
@@ -55,7 +63,12 @@ enum RangeStore {
         upTo: KeyText?,
         on pool: PostgresPool
     ) async throws(DatabaseError) -> RangeDigest? {
-        guard let row = try await pool.query(digest, after?.text, upTo?.text).first else { return nil }
+        let after = after?.text ?? ""
+        let rows =
+            if let upTo { try await pool.query(digest, after, upTo.text) } else {
+                try await pool.query(digestToTheEnd, after)
+            }
+        guard let row = rows.first else { return nil }
         return RangeDigest(count: try row.int64(0), digest: try row.text(1))
     }
 

@@ -24,8 +24,11 @@ struct ServiceOptions {
     var faults: any Faults = NoFaults()
     /// Whether due sagas are driven.
     var hasWorker = true
+    /// Whether consistency checks are driven.
+    var hasChecks = false
     /// Another way to the same database, for tests that cut it.
     var conninfo: String?
+    var checks = CheckSettings()
     /// A server of the test's own instead of a schema on the shared one.
     var database: PostgresSettings?
 
@@ -42,6 +45,8 @@ struct ServiceUnderTest: Sendable {
     static let ann = "wb_ann"
     static let bob = "wb_bob"
     static let zoe = "wb_zoe"
+    /// An operator.
+    static let root = "wb_root"
 
     let port: Int
     /// The test's own connections, which no fault touches.
@@ -109,7 +114,8 @@ struct ServiceUnderTest: Sendable {
                 random: SystemRandom(),
                 metrics: metrics,
                 health: health,
-                makeLogger: { _ in logger }
+                makeLogger: { _ in logger },
+                checks: options.checks
             )
         )
         health.add("database") { try await servicePool.ping() }
@@ -124,6 +130,7 @@ struct ServiceUnderTest: Sendable {
             logger: logger
         )
         var services: [any Service] = [servicePool, wiring.doorbell, wiring.expiry, health, server]
+        if options.hasChecks { services.insert(wiring.checks, at: 1) }
         if options.hasWorker { services.insert(wiring.worker, at: 2) }
         let group = ServiceGroup(services: services, logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { tasks in

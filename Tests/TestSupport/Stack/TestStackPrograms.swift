@@ -27,6 +27,13 @@ extension TestStack {
         try await becomesReady(program)
     }
 
+    /// Stops a program and starts it with more in its environment, until it is stopped again.
+    public func restart(_ program: StackProgram, with extra: [String: String]) async throws {
+        try await stop(program)
+        try await launch(program, extra)
+        try await becomesReady(program)
+    }
+
     /// Starts a program that is to die at `point` (or, thrown, to fail one piece of work there). It may be dead already
     /// when this returns; otherwise it is ready.
     public func start(_ program: StackProgram, crashAt point: FaultPoint, mode: CrashOnce.Mode = .exit)

@@ -17,10 +17,14 @@ extension ServiceUnderTest {
     /// Tables and tokens.
     static func prepare(_ pool: PostgresPool) async throws {
         try await Migrator.migrate(Schema.migrations, on: pool)
-        for (token, tenant, name) in [(ann, "acme", "ann"), (bob, "acme", "bob"), (zoe, "zeta", "zoe")] {
+        let callers: [(String, String, String, Set<Role>)] = [
+            (ann, "acme", "ann", [.user]), (bob, "acme", "bob", [.user]), (zoe, "zeta", "zoe", [.user]),
+            (root, "ops", "root", [.user, .superuser]),
+        ]
+        for (token, tenant, name, roles) in callers {
             try await TokenStore(pool).insert(
                 token,
-                for: Caller(tenant: tenant, principal: name, roles: [.user])
+                for: Caller(tenant: tenant, principal: name, roles: roles)
             )
         }
     }
