@@ -44,18 +44,9 @@ struct UploadService {
             let wiring = try Wiring(Surroundings(config, pool, store, frame))
             let replies = wiring.replies(config, frame)
             ServiceMetrics(frame.metrics, pool).add(consumer: IndexReplies.consumer, replies.figures)
-            wiring.surroundings.budget.addMetrics(to: frame.metrics)
-            CheckFigures(pool: pool).add(to: frame.metrics)
-            StateFigures.add(to: frame.metrics, on: pool)
-            PublicationFigures.addGaps(
-                to: frame.metrics,
-                patience: config.limits.publicationPatience * 2,
-                on: pool
-            )
+            addFigures(to: frame.metrics, wiring, config, pool)
             let bucket = BucketIdentity(store: store, pool: pool)
-            health.add("database") { try await pool.ping() }
-            health.add("object_store") { try await bucket.confirm() }
-            health.add("kafka", required: false) { try replies.figures.check() }
+            addChecks(to: health, pool, bucket, replies.figures)
             let indexer = wiring.surroundings.indexer.map { ProgramService(IndexerConnections(client: $0)) }
             let connections =
                 [ProgramService(pool), ProgramService(StoreConnections(store))] + (indexer.map { [$0] } ?? [])
@@ -82,6 +73,31 @@ struct UploadService {
         // Not `exit`: threads that wait for a silent server may still run, and what it tears down is theirs.
         Glibc._exit(exit.rawValue)
     }
+}
+
+/// Without Kafka uploads and reads go on.
+private func addChecks(
+    to health: HealthRegistry,
+    _ pool: PostgresPool,
+    _ bucket: BucketIdentity,
+    _ figures: ConsumerFigures
+) {
+    health.add("database") { try await pool.ping() }
+    health.add("object_store") { try await bucket.confirm() }
+    health.add("kafka", required: false) { try figures.check() }
+}
+
+/// What is looked up when somebody asks.
+private func addFigures(
+    to metrics: MetricsRegistry,
+    _ wiring: Wiring,
+    _ config: UploadConfig,
+    _ pool: PostgresPool
+) {
+    wiring.surroundings.budget.addMetrics(to: metrics)
+    CheckFigures(pool: pool).add(to: metrics)
+    StateFigures.add(to: metrics, on: pool)
+    PublicationFigures.addGaps(to: metrics, patience: config.limits.publicationPatience * 2, on: pool)
 }
 
 extension Surroundings {

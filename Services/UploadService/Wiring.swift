@@ -102,13 +102,7 @@ struct Wiring: Sendable {
             random: random,
             logger: surroundings.makeLogger("idempotency")
         )
-        checks = ConsistencyChecks(
-            surroundings.checkTools,
-            gaps: { after, age, limit throws(DatabaseError) in
-                try await PublicationStore.gaps(after: after, olderThan: age, limit: limit, on: pool)
-            },
-            logger: surroundings.makeLogger("checks")
-        )
+        checks = ConsistencyChecks(surroundings)
         publication = PublicationSweep(surroundings, doorbell)
     }
 
@@ -190,6 +184,19 @@ extension Surroundings {
             time: time,
             random: random,
             list: store.lister
+        )
+    }
+}
+
+extension ConsistencyChecks {
+    fileprivate init(_ surroundings: Surroundings) {
+        let pool = surroundings.pool
+        self.init(
+            surroundings.checkTools,
+            gaps: { after, age, limit throws(DatabaseError) in
+                try await PublicationStore.gaps(after: after, olderThan: age, limit: limit, on: pool)
+            },
+            logger: surroundings.makeLogger("checks")
         )
     }
 }
