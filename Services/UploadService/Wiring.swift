@@ -185,3 +185,16 @@ extension ConsistencyChecks {
         )
     }
 }
+
+extension ConsistencyChecks {
+    fileprivate init(_ surroundings: Surroundings) {
+        let pool = surroundings.pool
+        self.init(
+            surroundings.checkTools,
+            gaps: { after, age, limit throws(DatabaseError) in
+                try await PublicationStore.gaps(after: after, olderThan: age, limit: limit, on: pool)
+            },
+            logger: surroundings.makeLogger("checks")
+        )
+    }
+}

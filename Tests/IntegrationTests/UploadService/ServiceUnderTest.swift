@@ -22,10 +22,8 @@ struct ServiceOptions {
     var transfers = TransferBudget.Limits()
     var connection = ConnectionLimits()
     var faults: any Faults = NoFaults()
-    /// Whether due sagas are driven.
-    var hasWorker = true
-    /// Whether consistency checks are driven.
-    var hasChecks = false
+    /// Whether due sagas, and consistency checks, are driven.
+    var (hasWorker, hasChecks) = (true, false)
     /// Another way to the same database, for tests that cut it.
     var conninfo: String?
     var checks = CheckSettings()
@@ -41,12 +39,8 @@ struct ServiceOptions {
 
 /// The whole service in this process on a free port: real PostgreSQL, a real store, real sockets, no Kafka.
 struct ServiceUnderTest: Sendable {
-    /// Two owners of one tenant, and one of another.
-    static let ann = "wb_ann"
-    static let bob = "wb_bob"
-    static let zoe = "wb_zoe"
-    /// An operator.
-    static let root = "wb_root"
+    /// Two owners of one tenant, one of another, and an operator.
+    static let (ann, bob, zoe, root) = ("wb_ann", "wb_bob", "wb_zoe", "wb_root")
 
     let port: Int
     /// The test's own connections, which no fault touches.
@@ -238,8 +232,7 @@ extension ServiceUnderTest {
     }
 
     private static func hexPair(_ byte: UInt8) -> String {
-        let digits = String(byte, radix: 16)
-        return digits.utf8.count == 1 ? "0" + digits : digits
+        (byte < 16 ? "0" : "") + String(byte, radix: 16)
     }
 
     /// The head of a raw upload, for clients that misbehave in its body.

@@ -43,7 +43,7 @@ struct CheckRouteTests {
             let report = try await service.send(.GET, location, as: root)
             #expect(report.status == 200 && report.json["counts"]["missing_object"].number == 3)
             #expect(report.json["orphaned_database_records"].items.count == 3)
-            #expect(report.text.contains("\"complete\":false"))
+            #expect(report.text.contains("\"complete\": false"))
             let first = try await service.send(.GET, "\(location)/findings?limit=2", as: root)
             #expect(first.json["findings"].items.count == 2)
             let cursor = try #require(first.json["next_cursor"].text)
