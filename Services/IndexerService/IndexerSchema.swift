@@ -1,4 +1,5 @@
 import AccessTokens
+import AuditTrail
 import IdempotentInbox
 import Leases
 import PostgresClient
@@ -22,5 +23,11 @@ enum IndexerSchema {
         Migration(number: 7, name: "parked_replay", sql: InboxSchema.version2),
         Migration(number: 8, name: "saga_trace", sql: SagaSchema.version2),
         Migration(number: 9, name: "deployment", sql: BucketIdentity.schema),
+        Migration(
+            number: 10,
+            name: "trash",
+            sql: String(decoding: PackageResources.m0002_trash_sql, as: UTF8.self)
+        ),
+        Migration(number: 11, name: "audit", sql: AuditTrail.schema),
     ]
 }

@@ -66,6 +66,7 @@ struct UploadService {
                     InboxJanitor(pool: pool, time: time, random: random, logger: frame.makeLogger("inbox"))
                 ),
                 ProgramService(wiring.janitor),
+                ProgramService(wiring.repairRuns),
                 ProgramService(health),
                 ProgramService(wiring.server(config, frame)),
             ]
@@ -113,7 +114,7 @@ extension Wiring {
             consumer: IndexReplies.consumer,
             topics: [Topic.index.name],
             settings: .consumer(brokers: brokers, group: IndexReplies.consumer, extra: extra),
-            handler: IndexReplies(doorbell: doorbell, faults: config.faults),
+            handler: replies,
             pool: surroundings.pool,
             time: frame.time,
             random: frame.random,

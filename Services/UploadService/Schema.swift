@@ -1,4 +1,5 @@
 import AccessTokens
+import AuditTrail
 import IdempotentInbox
 import Leases
 import PostgresClient
@@ -44,5 +45,11 @@ enum Schema {
             name: "consistency",
             sql: String(decoding: PackageResources.m0005_consistency_sql, as: UTF8.self)
         ),
+        Migration(
+            number: 15,
+            name: "repairs",
+            sql: String(decoding: PackageResources.m0006_repairs_sql, as: UTF8.self)
+        ),
+        Migration(number: 16, name: "audit", sql: AuditTrail.schema),
     ]
 }

@@ -8,6 +8,7 @@ import ObjectStore
 import PostgresClient
 import SagaEngine
 import ServiceBootstrap
+import ServiceParts
 import TransactionalOutbox
 
 /// What the service is made of, and what a test may put in its place.
@@ -38,6 +39,8 @@ struct Wiring: Sendable {
     let worker: SagaWorker
     let expiry: UploadExpiry
     let janitor: IdempotencyJanitor
+    let repairs: Repairs
+    let repairRuns: RepairRuns
 
     init(_ surroundings: Surroundings) throws {
         let (pool, limits) = (surroundings.pool, surroundings.limits)
@@ -95,6 +98,24 @@ struct Wiring: Sendable {
             random: random,
             logger: surroundings.makeLogger("idempotency")
         )
+        repairs = Repairs(surroundings, doorbell: doorbell)
+        repairRuns = RepairRuns(
+            repairs: repairs,
+            interval: limits.repairInterval,
+            patience: limits.repairPatience,
+            time: time,
+            random: random,
+            logger: surroundings.makeLogger("repairs")
+        )
+    }
+
+    /// The cleanup consumer's answers among others.
+    var replies: IndexReplies {
+        IndexReplies(
+            doorbell: doorbell,
+            faults: surroundings.faults,
+            repairs: RepairReplies(figures: repairs.figures)
+        )
     }
 
     /// Every route of the service.
@@ -116,6 +137,27 @@ struct Wiring: Sendable {
             let authentication = BearerAuthentication(TokenStore(surroundings.pool))
             files.add(to: router.group("api/v1/files").add(middleware: authentication))
             uploads.add(to: router.group("api/v1/uploads").add(middleware: authentication))
+            RepairRoutes(repairs: repairs).add(
+                to: router.group("api/v1").add(middleware: authentication).add(middleware: RequireSuperuser())
+            )
         }
+    }
+}
+
+extension Repairs {
+    init(_ surroundings: Surroundings, doorbell: Doorbell) {
+        self.init(
+            pool: surroundings.pool,
+            store: surroundings.store,
+            bucket: BucketIdentity(store: surroundings.store, pool: surroundings.pool),
+            doorbell: doorbell,
+            time: surroundings.time,
+            random: surroundings.random,
+            figures: RepairFigures(surroundings.metrics),
+            logger: surroundings.makeLogger("repairs"),
+            quarantineAge: surroundings.limits.quarantineAge,
+            objectAge: surroundings.limits.quarantineAge,
+            retention: surroundings.limits.retention
+        )
     }
 }

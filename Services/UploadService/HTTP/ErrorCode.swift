@@ -39,6 +39,11 @@ enum ErrorCode: String, CaseIterable, Sendable {
     case storeUnavailable = "STORE_UNAVAILABLE"
     case storeRefused = "STORE_REFUSED"
     case storeFull = "STORE_FULL"
+    case repairNotFound = "REPAIR_NOT_FOUND"
+    case checkNotFound = "CHECK_NOT_FOUND"
+    case repairRefused = "REPAIR_REFUSED"
+    case repairRunning = "REPAIR_RUNNING"
+    case confirmationRequired = "CONFIRMATION_REQUIRED"
 }
 
 extension Problem {
