@@ -28,6 +28,6 @@ enum IndexerSchema {
             name: "trash",
             sql: String(decoding: PackageResources.m0002_trash_sql, as: UTF8.self)
         ),
-        Migration(number: 11, name: "audit", sql: AuditTrail.schema),
+        Migration(number: 11, name: "audit", sql: AuditTrail.schema + OutboxSchema.version2),
     ]
 }

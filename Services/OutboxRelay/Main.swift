@@ -17,7 +17,8 @@ struct OutboxRelay {
             let relays = try config.outboxes.map { try Relay($0.name, $0.database, config, frame) }
             RelayMetrics.add(
                 to: frame.metrics,
-                relays.map { ($0.loop.outbox, $0.loop.figures, $0.loop.ticks) }
+                relays.map { ($0.loop.outbox, $0.loop.figures, $0.loop.ticks) },
+                rotation: config.rotation
             )
             let operational = OperationalRoutes(
                 health: frame.health,

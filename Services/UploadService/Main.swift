@@ -45,6 +45,13 @@ struct UploadService {
             let replies = wiring.replies(config, frame)
             ServiceMetrics(frame.metrics, pool).add(consumer: IndexReplies.consumer, replies.figures)
             wiring.surroundings.budget.addMetrics(to: frame.metrics)
+            CheckFigures(pool: pool).add(to: frame.metrics)
+            StateFigures.add(to: frame.metrics, on: pool)
+            PublicationFigures.addGaps(
+                to: frame.metrics,
+                patience: config.limits.publicationPatience * 2,
+                on: pool
+            )
             let bucket = BucketIdentity(store: store, pool: pool)
             health.add("database") { try await pool.ping() }
             health.add("object_store") { try await bucket.confirm() }
@@ -67,6 +74,8 @@ struct UploadService {
                 ),
                 ProgramService(wiring.janitor),
                 ProgramService(wiring.repairRuns),
+                ProgramService(wiring.checks),
+                ProgramService(wiring.publication),
                 ProgramService(health),
                 ProgramService(wiring.server(config, frame)),
             ]
@@ -89,7 +98,9 @@ extension Surroundings {
             metrics: frame.metrics,
             health: frame.health,
             makeLogger: frame.makeLogger,
-            indexer: config.indexer.map { IndexerClient($0) }
+            indexer: config.indexer.map { IndexerClient($0) },
+            checks: config.checks,
+            topics: { [kafka = KafkaSettings(config.kafka)] in try await topicNames(kafka) }
         )
     }
 }

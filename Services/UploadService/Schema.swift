@@ -51,5 +51,11 @@ enum Schema {
             sql: String(decoding: PackageResources.m0006_repairs_sql, as: UTF8.self)
         ),
         Migration(number: 16, name: "audit", sql: AuditTrail.schema),
+        Migration(
+            number: 17,
+            name: "publication",
+            sql: OutboxSchema.version2
+                + String(decoding: PackageResources.m0007_publication_sql, as: UTF8.self)
+        ),
     ]
 }

@@ -20,6 +20,7 @@ struct UploadConfig: Sendable {
     let faults: any Faults
     /// Nil: the index is not compared.
     let indexer: IndexerClient.Settings?
+    let checks: CheckSettings
 
     init(_ environment: [String: String]) throws(ConfigurationError) {
         var reader = SettingsReader(environment: environment)
@@ -44,6 +45,7 @@ struct UploadConfig: Sendable {
         )
         faults = reader.faults()
         indexer = reader.indexer()
+        checks = reader.checks(lease: limits.sagaLease)
         try reader.finish()
     }
 }
@@ -82,6 +84,8 @@ struct UploadLimits: Sendable {
     var repairInterval: Duration = .seconds(15)
     /// After this long without an answer an order of a repair is told again.
     var repairPatience: Duration = .seconds(300)
+    /// After this long a version that is neither on the topic nor on its way there is told again.
+    var publicationPatience: Duration = .seconds(300)
 
     init() {}
 
@@ -110,11 +114,39 @@ struct UploadLimits: Sendable {
             default: 86_400,
             in: 0...31_536_000
         )
+        publicationPatience = reader.seconds(
+            "WAYBILL_REPUBLISH_AFTER_SECONDS",
+            default: 300,
+            in: 30...86_400
+        )
         sagaLease = reader.seconds("WAYBILL_SAGA_LEASE_SECONDS", default: 30, in: 3...3_600)
     }
 }
 
 extension SettingsReader {
+    fileprivate mutating func checks(lease: Duration) -> CheckSettings {
+        var settings = CheckSettings()
+        settings.requestsPerSecond = integer(
+            "WAYBILL_CHECK_REQUESTS_PER_SECOND",
+            default: 100,
+            in: 1...100_000
+        )
+        settings.recheckPause = .milliseconds(
+            integer("WAYBILL_CHECK_RECHECK_MILLISECONDS", default: 5_000, in: 50...600_000)
+        )
+        settings.rangeCount = integer("WAYBILL_CHECK_RANGES", default: 4, in: 1...64)
+        settings.sampleCount = integer("WAYBILL_CHECK_SAMPLED_DIGESTS", default: 100, in: 0...1_000_000)
+        settings.stuckPatience = seconds("WAYBILL_CHECK_STUCK_SECONDS", default: 21_600, in: 1...2_592_000)
+        settings.indexPatience = seconds("WAYBILL_CHECK_INDEX_LAG_SECONDS", default: 300, in: 1...604_800)
+        settings.incrementalWindow = seconds(
+            "WAYBILL_CHECK_WINDOW_SECONDS",
+            default: 86_400,
+            in: 60...2_592_000
+        )
+        settings.lease = lease
+        return settings
+    }
+
     /// `WAYBILL_INDEXER_URL` and `WAYBILL_INDEXER_TOKEN`, both or neither.
     fileprivate mutating func indexer() -> IndexerClient.Settings? {
         var url = url("WAYBILL_INDEXER_URL", default: "", schemes: ["http", "https"])

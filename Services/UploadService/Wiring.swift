@@ -3,6 +3,7 @@ import Determinism
 import FaultPoints
 import HTTPServing
 import Hummingbird
+import Leases
 import Logging
 import ObjectStore
 import PostgresClient
@@ -25,6 +26,9 @@ struct Surroundings: Sendable {
     let makeLogger: @Sendable (String) -> Logger
     /// Nil: nobody said where the indexer is.
     var indexer: IndexerClient?
+    var checks = CheckSettings()
+    /// The topics Kafka knows.
+    var topics: @Sendable () async throws -> Set<String> = { [] }
 }
 
 /// The service's own parts, wired.
@@ -41,6 +45,8 @@ struct Wiring: Sendable {
     let janitor: IdempotencyJanitor
     let repairs: Repairs
     let repairRuns: RepairRuns
+    let checks: ConsistencyChecks
+    let publication: PublicationSweep
 
     init(_ surroundings: Surroundings) throws {
         let (pool, limits) = (surroundings.pool, surroundings.limits)
@@ -99,14 +105,15 @@ struct Wiring: Sendable {
             logger: surroundings.makeLogger("idempotency")
         )
         repairs = Repairs(surroundings, doorbell: doorbell)
-        repairRuns = RepairRuns(
-            repairs: repairs,
-            interval: limits.repairInterval,
-            patience: limits.repairPatience,
-            time: time,
-            random: random,
-            logger: surroundings.makeLogger("repairs")
+        repairRuns = RepairRuns(repairs, surroundings)
+        checks = ConsistencyChecks(
+            surroundings.checkTools,
+            gaps: { after, age, limit throws(DatabaseError) in
+                try await PublicationStore.gaps(after: after, olderThan: age, limit: limit, on: pool)
+            },
+            logger: surroundings.makeLogger("checks")
         )
+        publication = PublicationSweep(surroundings, doorbell)
     }
 
     /// The cleanup consumer's answers among others.
@@ -137,27 +144,67 @@ struct Wiring: Sendable {
             let authentication = BearerAuthentication(TokenStore(surroundings.pool))
             files.add(to: router.group("api/v1/files").add(middleware: authentication))
             uploads.add(to: router.group("api/v1/uploads").add(middleware: authentication))
-            RepairRoutes(repairs: repairs).add(
-                to: router.group("api/v1").add(middleware: authentication).add(middleware: RequireSuperuser())
-            )
+            addAdministration(to: router, authentication)
         }
+    }
+    /// What only operators may call.
+    private func addAdministration(
+        to router: some RouterMethods<ServiceContext>,
+        _ authentication: BearerAuthentication
+    ) {
+        let doorbell = self.doorbell
+        let republish = RepublishRoutes(
+            republishing: Republishing(pool: surroundings.pool, topics: surroundings.topics),
+            ring: { doorbell.ring() }
+        )
+        let audit = AuditRoutes(pool: surroundings.pool)
+        ConsistencyRoutes(checks: checks, pool: surroundings.pool, time: surroundings.time).add(
+            to: router.group("api/v1").add(middleware: authentication).add(middleware: RequireSuperuser())
+        )
+        RepairRoutes(repairs: repairs).add(
+            to: router.group("api/v1").add(middleware: authentication).add(middleware: RequireSuperuser())
+        )
+        republish.add(
+            to: router.group("api/v1/republish").add(middleware: authentication).add(
+                middleware: RequireSuperuser()
+            )
+        )
+        audit.add(
+            to: router.group("api/v1/audit").add(middleware: authentication).add(
+                middleware: RequireSuperuser()
+            )
+        )
     }
 }
 
-extension Repairs {
-    init(_ surroundings: Surroundings, doorbell: Doorbell) {
+extension PublicationSweep {
+    fileprivate init(_ surroundings: Surroundings, _ doorbell: Doorbell) {
+        let (pool, time, random) = (surroundings.pool, surroundings.time, surroundings.random)
         self.init(
-            pool: surroundings.pool,
-            store: surroundings.store,
-            bucket: BucketIdentity(store: surroundings.store, pool: surroundings.pool),
+            store: HoldStore(PublicationStore.hold, on: pool),
+            pool: pool,
+            lease: LeaseKeeper("publication", ttl: .seconds(60), pool: pool, time: time, random: random),
             doorbell: doorbell,
-            time: surroundings.time,
-            random: surroundings.random,
-            figures: RepairFigures(surroundings.metrics),
-            logger: surroundings.makeLogger("repairs"),
-            quarantineAge: surroundings.limits.quarantineAge,
-            objectAge: surroundings.limits.quarantineAge,
-            retention: surroundings.limits.retention
+            patience: surroundings.limits.publicationPatience,
+            figures: PublicationFigures(surroundings.metrics),
+            time: time,
+            random: random,
+            logger: surroundings.makeLogger("publication")
+        )
+    }
+}
+
+extension Surroundings {
+    fileprivate var checkTools: CheckTools {
+        CheckTools(
+            pool: pool,
+            store: store,
+            bucket: BucketIdentity(store: store, pool: pool),
+            indexer: indexer,
+            budget: RequestBudget(requestsPerSecond: checks.requestsPerSecond, time: time),
+            settings: checks,
+            time: time,
+            random: random
         )
     }
 }

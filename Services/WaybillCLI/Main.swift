@@ -14,7 +14,7 @@ struct WaybillCLI: AsyncParsableCommand {
         subcommands: [
             UploadCommand.self, ListCommand.self, GetCommand.self, RemoveCommand.self, RestoreCommand.self,
             StatusCommand.self, TokenCommand.self, OutboxCommand.self, OffsetsCommand.self,
-            ParkedCommand.self, RepairCommand.self,
+            ParkedCommand.self, AuditCommand.self, RepublishCommand.self, RepairCommand.self,
         ]
     )
 

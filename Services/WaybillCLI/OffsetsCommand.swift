@@ -35,10 +35,18 @@ struct OffsetsCommand: AsyncParsableCommand {
         @OptionGroup var database: DatabaseOption
         @Option(help: "The consumer's name, as offsets show prints it.") var consumer: String
         @Option(help: "This topic only.") var topic: String?
+        @OptionGroup var why: ReasonOption
         @Flag(help: "As one JSON object.") var json = false
 
         func run() async throws {
             let count = try await database.use { pool throws(DatabaseError) in
+                try await OperatorAudit.note(
+                    "offsets.reset",
+                    of: consumer,
+                    why.reason,
+                    ["topic": topic],
+                    on: pool
+                )
                 var count = 0
                 for topic in try await topics(on: pool) {
                     count += try await InboxStore.reset(consumer: consumer, topic: topic, on: pool).count

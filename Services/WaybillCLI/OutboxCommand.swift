@@ -8,7 +8,7 @@ struct OutboxCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "outbox",
         abstract: "Looks at an outbox and asks its relay for things.",
-        subcommands: [Republish.self, Unpark.self, Status.self]
+        subcommands: [Republish.self, Unpark.self, Status.self, ReleaseHold.self]
     )
 
     struct Republish: AsyncParsableCommand {
@@ -58,12 +58,37 @@ struct OutboxCommand: AsyncParsableCommand {
         @Flag(help: "As one JSON object.") var json = false
 
         func run() async throws {
-            let status = try await database.use { pool throws(DatabaseError) in
-                try await TickStore(pool).status()
+            let report = try await database.use { pool throws(DatabaseError) in
+                OutboxReport(try await TickStore(pool).status(), try await TickStore(pool).holds())
             }
-            let report = OutboxReport(status)
             if json { try Output.say(json: report) } else { Output.say(report.text) }
         }
+    }
+}
+
+/// `outbox release-hold`
+struct ReleaseHold: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Ends a hold that keeps the outbox from turning its partitions.",
+        discussion: """
+            Rows that the holder has not noted may go then. Its owner makes it anew when it runs again; versions that were \
+            not noted as published are told again.
+            """
+    )
+
+    @OptionGroup var database: DatabaseOption
+    @OptionGroup var why: ReasonOption
+    @Argument(help: "The name, as outbox status shows it.") var name: String
+
+    func run() async throws {
+        let isReleased = try await database.use { pool throws(DatabaseError) in
+            try await OperatorAudit.note("outbox.hold_released", of: name, why.reason, [:], on: pool)
+            return try await HoldStore(name, on: pool).release()
+        }
+        guard isReleased else {
+            throw CommandFailure(sentence: "There is no hold \(name) here.", exitCode: .refused)
+        }
+        Output.say("\(name) holds nothing any more")
     }
 }
 
@@ -71,6 +96,7 @@ struct OutboxCommand: AsyncParsableCommand {
 struct AnswerOptions: ParsableArguments {
     @Option(help: "Seconds to wait for the relay's answer; 0 only asks.") var wait = 30
     @Flag(help: "As one JSON object.") var json = false
+    @OptionGroup var why: ReasonOption
 
     func validate() throws {
         guard (0...86_400).contains(wait) else { throw ValidationError("--wait is 0 to 86400 seconds.") }
@@ -87,6 +113,13 @@ struct AnswerOptions: ParsableArguments {
         let deadline = time.uptime + .seconds(wait)
         let answer = try await database.use { pool throws(DatabaseError) in
             let ticks = TickStore(pool)
+            try await OperatorAudit.note(
+                "outbox.\(kind.rawValue.lowercased())",
+                of: key ?? "all keys",
+                why.reason,
+                ["since": since?.rfc3339],
+                on: pool
+            )
             let request = try await ticks.submit(kind, key: key, since: since)
             var result = try await ticks.result(of: request)
             while result == nil, time.uptime < deadline {

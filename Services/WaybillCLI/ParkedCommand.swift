@@ -49,6 +49,7 @@ struct ParkedCommand: AsyncParsableCommand {
 
         func run() async throws {
             let report = try await database.use { pool throws(DatabaseError) in
+                try await choice.note("parked.replayed", answer.why.reason, on: pool)
                 let ids = try await InboxStore.requestReplay(choice.selection, on: pool)
                 var open = ids.isEmpty ? 0 : try await InboxStore.underReplay(ids, on: pool)
                 let time = SystemTime()
@@ -75,12 +76,14 @@ struct ParkedCommand: AsyncParsableCommand {
         @OptionGroup var database: DatabaseOption
         @OptionGroup var choice: ParkedChoice
         @Flag(help: "As one JSON array, with headers and value (Base64): keep it.") var json = false
+        @OptionGroup var why: ReasonOption
 
         func validate() throws { try choice.requireDecision() }
 
         func run() async throws {
             let reports = try await database.use { pool throws(DatabaseError) in
-                try await InboxStore.discard(choice.selection, on: pool).map(ParkedReport.init)
+                try await choice.note("parked.discarded", why.reason, on: pool)
+                return try await InboxStore.discard(choice.selection, on: pool).map(ParkedReport.init)
             }
             guard !reports.isEmpty else { throw ParkedChoice.nothingFits }
             if json { try Output.say(json: reports) } else { reports.forEach { Output.say($0.text) } }
@@ -100,6 +103,17 @@ struct ParkedChoice: ParsableArguments {
 
     var selection: ParkedSelection {
         ParkedSelection(consumer: consumer, key: key.map { Array($0.utf8) }, ids: id.isEmpty ? nil : id)
+    }
+
+    /// Before anything is done to them.
+    fileprivate func note(
+        _ action: String,
+        _ reason: String,
+        on pool: PostgresPool
+    ) async throws(DatabaseError) {
+        let ids = id.isEmpty ? nil : id.map { "\($0)" }.joined(separator: ",")
+        let facts = ["consumer": consumer, "key": key, "ids": ids]
+        try await OperatorAudit.note(action, of: key ?? "parked records", reason, facts, on: pool)
     }
 
     /// For what changes something: it must have been said to what.

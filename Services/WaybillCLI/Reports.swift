@@ -15,16 +15,19 @@ struct OutboxReport: Encodable, Sendable {
     let slot: Int
     let epoch: Int64
     let openRequests: Int64
+    /// Seconds by which each hold is behind.
+    let holds: [String: Int64]
 
     enum CodingKeys: String, CodingKey {
         case unpublishedAgeSeconds = "unpublished_age_seconds"
         case parkedRows = "parked_rows"
         case parkedKeys = "parked_keys"
-        case slot, epoch
+        case slot, epoch, holds
         case openRequests = "open_requests"
     }
 
-    init(_ status: OutboxStatus) {
+    init(_ status: OutboxStatus, _ holds: [HoldStatus]) {
+        self.holds = Dictionary(holds.map { ($0.name, $0.ageSeconds) }, uniquingKeysWith: max)
         unpublishedAgeSeconds = status.unpublishedAgeSeconds
         parkedRows = status.parkedRowCount
         parkedKeys = status.parkedKeyCount
@@ -41,6 +44,7 @@ struct OutboxReport: Encodable, Sendable {
         epoch of the leader     \(epoch == 0 ? "none yet" : "\(epoch)")
         open requests           \(openRequests)
         """
+            + holds.sorted { $0.key < $1.key }.map { "\nhold \($0.key), behind by \($0.value) s" }.joined()
     }
 }
 

@@ -21,12 +21,14 @@ struct TokenCommand: AsyncParsableCommand {
         @Option(help: "Lower-case letters, digits and hyphens, at most 63.") var tenant: String
         @Option(help: "Who the token speaks for; owns what is uploaded with it.") var principal: String
         @Option(help: "Comma-separated: user, superuser.") var roles = "user"
+        @OptionGroup var why: ReasonOption
 
         func validate() throws { _ = try caller }
 
         func run() async throws {
             let token = newAccessToken(from: SystemRandom())
-            try await TokenIssue(token: token, databases: try databases.databases).create(for: try caller)
+            try await TokenIssue(token: token, databases: try databases.databases, reason: why.reason)
+                .create(for: try caller)
             Output.say(token)
         }
 
@@ -63,11 +65,13 @@ struct TokenCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Revokes a token in every database named.")
 
         @OptionGroup var databases: DatabaseList
+        @OptionGroup var why: ReasonOption
         @Argument(help: "The token, or - to read it from standard input.") var token: String
 
         func run() async throws {
             let text = token == "-" ? readLine() ?? "" : token
-            Output.say(try await TokenIssue(token: text, databases: try databases.databases).revoke())
+            let issue = TokenIssue(token: text, databases: try databases.databases, reason: why.reason)
+            Output.say(try await issue.revoke())
         }
     }
 }

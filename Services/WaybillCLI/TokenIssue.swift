@@ -1,10 +1,13 @@
 import AccessTokens
+import AuditTrail
+import Digests
 import PostgresClient
 
 /// One token in the databases of several services. There is no transaction over them, so what happened where is said.
 struct TokenIssue {
     let token: String
     let databases: [Database]
+    let reason: String
 
     /// Stores the token's digest everywhere, or withdraws it where it was stored and says what happened.
     /// A token that is not stored everywhere is shown to nobody.
@@ -12,6 +15,7 @@ struct TokenIssue {
         for (index, database) in databases.enumerated() {
             do throws(DatabaseError) {
                 try await database.withPool { pool throws(DatabaseError) in
+                    try await note("token.issued", Self.facts(of: caller), on: pool)
                     try await TokenStore(pool).insert(token, for: caller)
                 }
             } catch {
@@ -73,8 +77,29 @@ struct TokenIssue {
     }
 
     private func revoke(in database: Database) async throws(DatabaseError) -> Bool {
-        try await database.withPool { pool throws(DatabaseError) in try await TokenStore(pool).revoke(token) }
+        try await database.withPool { pool throws(DatabaseError) in
+            try await note("token.revoked", [:], on: pool)
+            return try await TokenStore(pool).revoke(token)
+        }
     }
+
+    private func note(
+        _ action: String,
+        _ facts: [String: String?],
+        on pool: PostgresPool
+    ) async throws(DatabaseError) {
+        try await OperatorAudit.note(action, of: mark, reason, facts, on: pool)
+    }
+
+    private static func facts(of caller: Caller) -> [String: String?] {
+        [
+            "tenant": caller.tenant, "principal": caller.principal,
+            "roles": caller.roles.map(\.rawValue).sorted().joined(separator: ","),
+        ]
+    }
+
+    /// Names the token without telling it: the beginning of the digest the database keeps.
+    private var mark: String { "token \(Digest256.of(token).hex.prefix(16))" }
 
     private func names(_ databases: ArraySlice<Database>) -> String {
         databases.map(\.label).joined(separator: ", ")

@@ -21,6 +21,8 @@ enum AuditStore {
         SELECT number, recorded_at, actor, action, subject, reason, before, after, digest
           FROM audit_entries WHERE number > $1 AND subject = $2 ORDER BY number LIMIT $3
         """
+    private static let contains: Statement =
+        "SELECT EXISTS (SELECT 1 FROM audit_entries WHERE subject = $1 AND action = $2)"
     private static let extent: Statement = """
         SELECT (SELECT number FROM audit_head), (SELECT digest FROM audit_head),
                (SELECT max(number) FROM audit_entries)
@@ -69,6 +71,14 @@ enum AuditStore {
             return try await pool.query(pageOfSubject, number, subject, limit).map(record)
         }
         return try await pool.query(page, number, limit).map(record)
+    }
+
+    static func contains(
+        action: String,
+        subject: String,
+        on pool: PostgresPool
+    ) async throws(DatabaseError) -> Bool {
+        try await pool.query(contains, subject, action).first?.bool(0) ?? false
     }
 
     /// The head and the newest record, as one snapshot shows them.

@@ -72,6 +72,15 @@ public enum AuditTrail {
         )
     }
 
+    /// Whether there is a record of this action on this subject.
+    public static func contains(
+        action: String,
+        subject: String,
+        on pool: PostgresPool
+    ) async throws(DatabaseError) -> Bool {
+        try await AuditStore.contains(action: action, subject: subject, on: pool)
+    }
+
     /// The number of the newest record; 0 when there is none.
     public static func newest(on pool: PostgresPool) async throws(DatabaseError) -> Int64 {
         try await AuditStore.extent(on: pool).head?.count ?? 0

@@ -6,11 +6,14 @@ public import TransactionalOutbox
 extension Outbox {
     /// Appends one of our events in the transaction of the change it tells of.
     ///
-    /// - Parameter traceparent: of the work under way, unless told.
+    /// - Parameters:
+    ///   - topic: unless the event's own.
+    ///   - traceparent: of the work under way, unless told.
     /// - Throws: `.invalidValue` when the event is outside the contract's bounds; requests are held to the same
     ///   bounds, so this means a defect, and the transaction must roll back.
     public static func append(
         _ event: FileEvent,
+        to topic: String? = nil,
         traceparent: String? = TraceContext.current?.header,
         in tx: borrowing Transaction
     ) async throws(DatabaseError) {
@@ -19,7 +22,7 @@ extension Outbox {
             let encoded = try event.encoded(traceparent: traceparent)
             row = try OutboxEvent(
                 id: encoded.id,
-                topic: encoded.topic.name,
+                topic: topic ?? encoded.topic.name,
                 key: encoded.key,
                 version: encoded.version,
                 headers: encoded.headers.map { ($0.name, String(decoding: $0.value, as: UTF8.self)) },

@@ -1,9 +1,9 @@
-import PostgresClient
+public import PostgresClient
 
 /// Turns partitions, so that a published row costs neither a delete nor a vacuum.
 ///
 /// A partition is truncated only while its lock is held and a fresh look shows that every row in it is
-/// visible in the snapshot the last finished tick ended with; a writer that picked the slot earlier and
+/// visible in the snapshot the last finished tick ended with, and in that of every hold; a writer that picked the slot earlier and
 /// inserts later finds an empty partition, and the reader finds its row.
 extension TickStore {
     private static let writer: Statement = """
@@ -38,6 +38,19 @@ extension TickStore {
                LATERAL (SELECT 1 FROM outbox WHERE slot = $1 AND outbox.tx = under_way.tx LIMIT 1) late
         """
 
+    private static let hasHolds: Statement = "SELECT to_regclass('outbox_holds') IS NOT NULL"
+    /// The same for every hold; one whose snapshot is of another server than the relay's keeps everything.
+    private static let held: Statement = """
+        SELECT 1
+          FROM (SELECT tx FROM outbox WHERE slot = $1 ORDER BY tx DESC LIMIT 1) newest,
+               outbox_holds h, outbox_tick t
+         WHERE h.incarnation <> t.incarnation OR newest.tx >= pg_snapshot_xmax(h.snap)
+        UNION ALL
+        SELECT 1
+          FROM outbox_holds h, unnest(ARRAY(SELECT pg_snapshot_xip(h.snap))) AS under_way (tx),
+               LATERAL (SELECT 1 FROM outbox WHERE slot = $1 AND outbox.tx = under_way.tx LIMIT 1) late
+        """
+
     /// When it is time to turn: rows drawn since the last turn, or seconds since then.
     public struct RotationLimits: Sendable {
         public let rowCount: Int64
@@ -68,13 +81,31 @@ extension TickStore {
         } catch { throw .database(error) }
     }
 
-    /// - Returns: false when the partition holds an unpublished row or its lock was not to be had at once.
+    /// A database of before the holds has no table of them.
+    private func isHeld(_ slot: Int, in tx: borrowing Transaction) async throws(DatabaseError) -> Bool {
+        guard try await tx.query(Self.hasHolds).first?.bool(0) == true else { return false }
+        return try await !tx.query(Self.held, slot).isEmpty
+    }
+
+    /// For how many seconds the turn of the partitions has been due without happening; 0 when it is not due. It grows when
+    /// rows are not published, when a hold is not moved on, and when no relay leads.
+    public func rotationOverdueSeconds(limits: RotationLimits) async throws(DatabaseError) -> Int64 {
+        guard let row = try await pool.query(Self.writer).first else { return 0 }
+        let (rows, age) = (try row.int64(1), try row.int64(2))
+        guard rows > 0 else { return 0 }
+        // Since when there are so many rows nobody wrote down; twice as many is late in any case.
+        let isCrowded = rows / 2 >= limits.rowCount
+        return isCrowded ? age : max(0, age.subtractingReportingOverflow(limits.ageSeconds).partialValue)
+    }
+
+    /// - Returns: false when the partition holds an unpublished row, one that a hold keeps, or its lock was not to be had at once.
     private func truncate(_ slot: Int, epoch: Int64) async throws(TickFailure) -> Bool {
         do {
             return try await fenced(epoch) { tx throws(DatabaseError) in
                 try await tx.execute(Self.waitBriefly)
                 try await tx.execute(Self.locks[slot])
                 guard try await tx.query(Self.unpublished, slot).isEmpty else { return false }
+                guard try await !isHeld(slot, in: tx) else { return false }
                 try await tx.execute(Self.truncations[slot])
                 return true
             }

@@ -73,4 +73,14 @@ public enum OutboxSchema {
             result       text
         );
         """
+
+    /// - `outbox_holds`: who has yet to take note of published rows. Rows that are not visible in `snap` keep their
+    ///   partition. `incarnation` says in which server the snapshot was taken; in another it means nothing.
+    public static let version2 = """
+        CREATE TABLE outbox_holds (
+            name        text        PRIMARY KEY,
+            snap        pg_snapshot NOT NULL DEFAULT '1:1:',
+            incarnation text        NOT NULL DEFAULT ''
+        );
+        """
 }

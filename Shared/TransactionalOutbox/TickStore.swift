@@ -10,7 +10,7 @@ public struct TickStore: Sendable {
     public init(_ pool: PostgresPool) { self.pool = pool }
 
     /// The timeline comes from the write-ahead log: the control file shows a promotion only after a checkpoint.
-    private static let incarnation: Statement = """
+    static let incarnation: Statement = """
         SELECT system_identifier::text || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8)
           FROM pg_control_system()
         """

@@ -13,6 +13,7 @@ import TransactionalOutbox
 ///
 /// A PUT that began before its deadline may land after it. So what was discarded is looked at twice, with the
 /// longest time between in which a write can still be under way.
+/// Before the first byte goes the audit trail has a record of it.
 struct RemovalSaga: Sendable {
     static let kind = "removal.v1"
 
@@ -82,6 +83,7 @@ struct RemovalSaga: Sendable {
     private func removeAll(_ order: Order, _ handle: StepHandle) async throws(StepFailure) {
         do {
             try await refuseIfHeld(order)
+            try await database { () throws(DatabaseError) in try await order.note(on: pool) }
             try faults.step(.beforeBytesDeleted)
             let removed = try await store { () throws(StoreFailure) in
                 try await remover.remove(order.objectKey, multipartID: order.multipartID)

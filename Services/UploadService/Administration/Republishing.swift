@@ -1,46 +1,101 @@
+import AuditTrail
 import Determinism
 import EventBinding
-import FaultPoints
 import PostgresClient
-import ServiceBootstrap
-import ServiceSettings
 import TransactionalOutbox
 
 import struct FoundationEssentials.UUID
 
-/// Tells the log again how every file stands: for a topic that was lost, also where the outbox no longer has the rows.
+/// Why files are not told of again.
+enum RepublishFailure: Error, Equatable, Sendable {
+    /// The relay would wait for it for ever, and every other event behind it.
+    case topicUnknown(String)
+    case brokerAway(String)
+    /// Pages before may have been appended; asking again is harmless.
+    case database(DatabaseError)
+}
+
+/// Tells the log again how files stand: for a topic that was lost, also where the outbox no longer has the rows, and for an index
+/// that is filled anew from a topic of its own.
 ///
 /// The newest version's event of each file is appended once more, byte for byte the same; who has seen it passes it over.
 struct Republishing: Sendable {
     let pool: PostgresPool
+    /// The topics that exist.
+    let topics: @Sendable () async throws -> Set<String>
     private let pageLimit = 500
 
-    /// - Returns: how many files were told of. May be run again at any time.
-    func run() async throws -> Int {
-        var last: UUID?
+    /// How far one call came.
+    struct Progress: Equatable, Sendable {
         var count = 0
-        while true {
-            let after = last
-            let page = try await pool.withTransaction { (tx: borrowing Transaction) async throws -> [File] in
-                let files = try await FileStore.page(after: after, limit: pageLimit, in: tx)
-                for file in files { try await Outbox.append(file.stateEvent, in: tx) }
-                return files
-            }
-            guard let end = page.last else { return count }
-            last = end.id
-            count += page.count
-        }
+        /// The last file, when there may be more.
+        var next: UUID?
     }
-}
 
-extension ProgramCommand {
-    /// `republish`: the relay publishes what this appends.
-    static let republish = ProgramCommand("republish") { frame, arguments in
-        guard arguments.isEmpty else {
-            throw ConfigurationError(problems: ["`UploadService republish` takes no further words"])
-        }
-        return try await withDatabase(of: frame, application: UploadConfig.application) { pool in
-            "\(try await Republishing(pool: pool).run()) files told again"
+    init(pool: PostgresPool, topics: @escaping @Sendable () async throws -> Set<String>) {
+        self.pool = pool
+        self.topics = topics
+    }
+
+    /// May be asked again at any time.
+    ///
+    /// - Parameters:
+    ///   - start: only files after this one.
+    ///   - countLimit: more than so many, rounded up to a page, are left to the next call; nil means all.
+    func run(
+        _ selection: RepublishSelection,
+        to topic: SideTopic,
+        by actor: String,
+        reason: String,
+        after start: UUID? = nil,
+        countLimit: Int? = nil
+    ) async throws(RepublishFailure) -> Progress {
+        try await require(topic)
+        do throws(DatabaseError) {
+            try await AuditTrail.append(
+                AuditEntry(
+                    actor: actor,
+                    action: "events.republished",
+                    subject: topic.name,
+                    reason: reason,
+                    after: AuditEntry.object([
+                        "selection": selection.text, "topic": topic.name, "after": start?.text,
+                    ])
+                ),
+                on: pool
+            )
+            var progress = Progress(count: 0, next: start)
+            while progress.count < countLimit ?? .max {
+                let page = try await append(selection, after: progress.next, to: topic)
+                progress.count += page.count
+                progress.next = page.count < pageLimit ? nil : page.last
+                guard progress.next != nil else { break }
+            }
+            return progress
+        } catch { throw .database(error) }
+    }
+
+    private func require(_ topic: SideTopic) async throws(RepublishFailure) {
+        guard topic != .files else { return }
+        let known: Set<String>
+        do { known = try await topics() } catch { throw .brokerAway("\(error)") }
+        guard known.contains(topic.name) else { throw .topicUnknown(topic.name) }
+    }
+
+    private func append(
+        _ selection: RepublishSelection,
+        after last: UUID?,
+        to topic: SideTopic
+    ) async throws(DatabaseError) -> (count: Int, last: UUID?) {
+        do {
+            return try await pool.withTransaction {
+                (tx: borrowing Transaction) async throws(DatabaseError) -> (Int, UUID?) in
+                let files = try await FileStore.page(of: selection, after: last, limit: pageLimit, in: tx)
+                for file in files { try await Outbox.append(file.stateEvent, to: topic.name, in: tx) }
+                return (files.count, files.last?.id)
+            }
+        } catch {
+            throw error.databaseError ?? .unexpectedResult("the events were not appended")
         }
     }
 }

@@ -45,11 +45,6 @@ enum FileStore {
            AND ($5::text IS NULL OR starts_with(name, normalize($5, NFC)))
          ORDER BY id DESC LIMIT $6
         """
-    private static let page: Statement = """
-        SELECT id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
-               version, index_state, quarantine_reason, delete_after, created_at, updated_at, verified_sha256
-          FROM files WHERE $1::uuid IS NULL OR id > $1 ORDER BY id LIMIT $2 FOR UPDATE
-        """
 
     /// - Returns: nil when the owner already has a visible file of that name.
     static func insert(
@@ -130,15 +125,6 @@ enum FileStore {
         var files: [File] = []
         for row in rows { files.append(try file(row)) }
         return files
-    }
-
-    /// Files of all owners in the order of their ids, locked until `tx` ends.
-    static func page(
-        after id: UUID?,
-        limit: Int,
-        in tx: borrowing Transaction
-    ) async throws(DatabaseError) -> [File] {
-        try await tx.query(page, id, limit).map(file)
     }
 
     /// Reads the columns every statement selects, in their order.

@@ -40,10 +40,13 @@ enum ErrorCode: String, CaseIterable, Sendable {
     case storeRefused = "STORE_REFUSED"
     case storeFull = "STORE_FULL"
     case repairNotFound = "REPAIR_NOT_FOUND"
-    case checkNotFound = "CHECK_NOT_FOUND"
     case repairRefused = "REPAIR_REFUSED"
     case repairRunning = "REPAIR_RUNNING"
     case confirmationRequired = "CONFIRMATION_REQUIRED"
+    case checkRunning = "CHECK_RUNNING"
+    case checkNotFound = "CHECK_NOT_FOUND"
+    case topicUnknown = "TOPIC_UNKNOWN"
+    case brokerUnavailable = "BROKER_UNAVAILABLE"
 }
 
 extension Problem {

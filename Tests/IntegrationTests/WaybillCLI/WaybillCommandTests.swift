@@ -1,4 +1,5 @@
 import AccessTokens
+import AuditTrail
 import Determinism
 import Foundation
 import IdempotentInbox
@@ -15,7 +16,8 @@ struct WaybillCommandTests {
     private func withDatabase(_ body: (PostgresPool, _ url: String) async throws -> Void) async throws {
         try await TestDatabase.withSchema { pool in
             let parts = [
-                TokenStore.schema, OutboxSchema.version1, InboxSchema.version1, InboxSchema.version2,
+                TokenStore.schema, OutboxSchema.version1, OutboxSchema.version2, InboxSchema.version1,
+                InboxSchema.version2, AuditTrail.schema,
             ]
             let sql = parts.joined(separator: "\n")
             _ = try await Migrator.migrate([Migration(number: 1, name: "tables", sql: sql)], on: pool)

@@ -1,0 +1,183 @@
+import Determinism
+import Leases
+import Logging
+import ObjectStore
+import PostgresClient
+import ServiceParts
+import Synchronization
+
+/// Drives one check from where it stands to its report.
+struct CheckRun: Sendable {
+    let check: StoredCheck
+    /// Every write names it.
+    let lease: Lease
+    let tools: CheckTools
+    let gaps: EventsPart.Gaps?
+    let logger: Logger
+
+    /// - Returns: the report.
+    /// - Throws: `.stopped` when this process may not go on: what was saved stays, and another goes on from there.
+    @discardableResult
+    func run() async throws(CheckFailure) -> CheckReport {
+        var trouble: [String: String] = [:]
+        if let reason = try await surroundings() {
+            trouble["surroundings"] = "before: \(reason)"
+        } else {
+            try await compareAll(try await plan())
+        }
+        if trouble.isEmpty, let reason = try await surroundings() {
+            trouble["surroundings"] = "after: \(reason)"
+        }
+        return try await end(trouble)
+    }
+
+    /// Why nothing can be concluded from what bucket and database say; nil when they are the ones they were.
+    private func surroundings() async throws(CheckFailure) -> String? {
+        do throws(StoreFailure) { try await tools.bucket.confirm() } catch {
+            if case .cancelled = error { throw .stopped }
+            return "\(error)"
+        }
+        let incarnation = try await asked { () throws(DatabaseError) in
+            try await ComparisonStore.incarnation(on: tools.pool)
+        }
+        guard let incarnation else { return "the database is a replica" }
+        return incarnation == check.incarnation
+            ? nil : "the database is now \(incarnation), not \(check.incarnation)"
+    }
+
+    private func plan() async throws(CheckFailure) -> CheckProgress {
+        guard check.progress.parts.isEmpty else { return check.progress }
+        let plan = CheckPlan(tools: tools, request: check.request, hasEvents: gaps != nil)
+        let progress = try await plan.make()
+        try await fenced { tx throws(DatabaseError) in
+            try await CheckStore.plan(progress, of: check.id, in: tx)
+            return true
+        }
+        return progress
+    }
+
+    private func compareAll(_ progress: CheckProgress) async throws(CheckFailure) {
+        let rowCount = progress.parts.values.reduce(0) { $0 + ($1.rows?.count ?? 0) }
+        let share: Double =
+            switch check.request.digests {
+            case .none: 0
+            case .sampled: Double(tools.settings.sampleCount) / Double(max(1, rowCount))
+            case .full: 1
+            }
+        let due = progress.parts.filter { !$0.value.isDone && $0.value.skipped == nil }
+            .sorted { $0.key < $1.key }
+        // The other sources beside the ranges.
+        let results = await inParallel(due.map(\.key), limit: tools.settings.rangeCount + 4) { name in
+            await Result { () async throws(CheckFailure) in
+                guard let part = self.part(name, share), let start = progress.parts[name] else { return }
+                try await compare(part, from: start)
+            }
+        }
+        for (_, result) in results { try result.get() }
+    }
+
+    private func part(_ name: String, _ digestShare: Double) -> (any CheckPart)? {
+        switch name {
+        case CheckProgress.multipart: MultipartPart(tools: tools)
+        case CheckProgress.states: StatesPart(tools: tools)
+        case CheckProgress.events: gaps.map { EventsPart(tools: tools, gaps: $0) }
+        case CheckProgress.index: tools.indexer.map { IndexPart(tools: tools, client: $0) }
+        default: RangePart(name: name, tools: tools, digestShare: digestShare)
+        }
+    }
+
+    /// What fails for good is a loss of this part: the others go on.
+    private func compare(_ part: any CheckPart, from start: PartProgress) async throws(CheckFailure) {
+        let last = Mutex(start)
+        var attempt = 1
+        while true {
+            do {
+                let progress = last.withLock { $0 }
+                return try await part.run(from: progress) { progress, findings throws(CheckFailure) in
+                    try await save(part.name, progress, findings)
+                    last.withLock { $0 = progress }
+                }
+            } catch {
+                if case .stopped = error { throw error }
+                logger.warning(
+                    "part of a consistency check failed",
+                    metadata: ["part": "\(part.name)", "attempt": "\(attempt)", "error": "\(error)"]
+                )
+                guard error.isTransient, attempt < tools.settings.attemptLimit else {
+                    var progress = last.withLock { $0 }
+                    progress.lose(["\(error)"])
+                    return try await save(part.name, progress, [])
+                }
+                attempt += 1
+                do { try await tools.time.sleep(for: tools.settings.recheckPause) } catch { throw .stopped }
+            }
+        }
+    }
+
+    private func save(
+        _ part: String,
+        _ progress: PartProgress,
+        _ findings: [Finding]
+    ) async throws(CheckFailure) {
+        try await fenced { tx throws(DatabaseError) in
+            try await FindingStore.insert(findings, of: check.id, in: tx)
+            return try await CheckStore.save(part, progress, of: check.id, in: tx)
+        }
+    }
+
+    private func end(_ trouble: [String: String]) async throws(CheckFailure) -> CheckReport {
+        let now = try await asked { () throws(DatabaseError) in try await ComparisonStore.now(on: tools.pool)
+        }
+        let stored = try await asked { () throws(DatabaseError) in
+            try await CheckStore.find(check.id, on: tools.pool)
+        }
+        guard let progress = stored?.progress else { throw .stopped }
+        let written = Mutex<CheckReport?>(nil)
+        try await fenced { tx throws(DatabaseError) in
+            let limit = CheckReport.subjectLimit
+            let report = CheckReport(
+                check,
+                progress,
+                trouble: trouble,
+                counts: try await FindingStore.counts(of: check.id, in: tx),
+                orphanedObjects: try await FindingStore.subjects(
+                    of: .orphanObject,
+                    in: check.id,
+                    limit: limit,
+                    in: tx
+                ),
+                orphanedRows: try await FindingStore.subjects(
+                    of: .missingObject,
+                    in: check.id,
+                    limit: limit,
+                    in: tx
+                ),
+                finishedAt: now
+            )
+            written.withLock { $0 = report }
+            try await FindingStore.noteSightings(of: check.id, isComplete: report.isComplete, in: tx)
+            if trouble.isEmpty { try await RangeStore.note(progress, of: check, in: tx) }
+            return try await CheckStore.end(check.id, report, in: tx)
+        }
+        guard let report = written.withLock({ $0 }) else { throw .stopped }
+        return report
+    }
+
+    /// - Parameter body: returns false when the check is not running any more.
+    private func fenced(
+        _ body: @Sendable (borrowing Transaction) async throws(DatabaseError) -> Bool
+    ) async throws(CheckFailure) {
+        let isOurs: Bool
+        do {
+            isOurs = try await tools.pool.withRetriedTransaction {
+                (tx: borrowing Transaction) async throws(DatabaseError) -> Bool in
+                guard try await LeaseStore.isCurrent(lease, in: tx) else { return false }
+                return try await body(tx)
+            }
+        } catch {
+            guard let reason = error.databaseError, reason != .cancelled else { throw .stopped }
+            throw .database(reason)
+        }
+        guard isOurs else { throw .stopped }
+    }
+}

@@ -1,0 +1,66 @@
+import Determinism
+import ObjectStore
+import PostgresClient
+import ServiceParts
+
+/// What the parts of a check work with.
+struct CheckTools: Sendable {
+    let pool: PostgresPool
+    let store: any ObjectStore
+    let bucket: BucketIdentity
+    /// Nil: the index is not compared.
+    let indexer: IndexerClient?
+    let budget: RequestBudget
+    let settings: CheckSettings
+    let time: any TimeSource
+    let random: any RandomSource
+
+    var recheck: Recheck {
+        Recheck(
+            store: store,
+            bucket: bucket,
+            pool: pool,
+            budget: budget,
+            time: time,
+            pause: settings.recheckPause
+        )
+    }
+}
+
+/// The limits of a check.
+struct CheckSettings: Sendable {
+    /// Sent to the store, all parts of a check together.
+    var requestsPerSecond = 100
+    /// Between the two looks at what seems wrong.
+    var recheckPause: Duration = .seconds(5)
+    /// Ranges of keys compared at the same time.
+    var rangeCount = 4
+    /// Objects read back and hashed by a check with digests `sampled`, about.
+    var sampleCount = 100
+    /// A row that has not moved on for so long, and should have, is stuck.
+    var stuckPatience: Duration = .seconds(21_600)
+    /// For so long the index may lag behind a file.
+    var indexPatience: Duration = .seconds(300)
+    /// An incremental check passes over what was compared within this time.
+    var incrementalWindow: Duration = .seconds(86_400)
+    /// How often a check that was asked for is looked for.
+    var pollInterval: Duration = .milliseconds(500)
+    /// After so long without a sign of life another process goes on with a check.
+    var lease: Duration = .seconds(30)
+    /// What failed for reasons that may pass is tried again so often.
+    var attemptLimit = 3
+}
+
+/// One source, or range of it, that is compared on its own: it fails on its own, and goes on from where it was.
+protocol CheckPart: Sendable {
+    /// Under which its progress is kept.
+    var name: String { get }
+
+    /// Compares from `progress.cursor` to the end.
+    ///
+    /// - Parameter save: keeps progress and findings together. Throws `.stopped` when this process may not go on.
+    func run(
+        from progress: PartProgress,
+        save: @Sendable (PartProgress, [Finding]) async throws(CheckFailure) -> Void
+    ) async throws(CheckFailure)
+}

@@ -1,0 +1,156 @@
+import Determinism
+import Leases
+import Logging
+import PostgresClient
+import ServiceLifecycle
+
+import struct FoundationEssentials.UUID
+
+/// Runs checks, one at a time in the whole deployment. Any number of processes may run it: whoever holds the lease drives the
+/// check that is due, and goes on with one whose process died.
+struct ConsistencyChecks: Service {
+    static let leaseName = "consistency-check"
+
+    private let tools: CheckTools
+    private let gaps: EventsPart.Gaps?
+    private let keeper: LeaseKeeper
+    private let logger: Logger
+
+    private var pool: PostgresPool { tools.pool }
+    private var time: any TimeSource { tools.time }
+
+    /// - Parameter gaps: nil when it is not known which versions were published; that part is then left out.
+    init(_ tools: CheckTools, gaps: EventsPart.Gaps?, logger: Logger) {
+        self.tools = tools
+        self.gaps = gaps
+        self.logger = logger
+        keeper = LeaseKeeper(
+            Self.leaseName,
+            ttl: tools.settings.lease,
+            pool: tools.pool,
+            time: tools.time,
+            random: tools.random
+        )
+    }
+
+    /// Asks for a check. It is begun by one of the processes within moments.
+    ///
+    /// - Returns: its id.
+    func start(_ request: CheckRequest) async throws(CheckRefusal) -> UUID {
+        let id = UUID.version7(at: time.now, from: tools.random)
+        do {
+            guard let incarnation = try await ComparisonStore.incarnation(on: pool) else {
+                throw CheckRefusal.replica
+            }
+            while try await !CheckStore.begin(id, request, incarnation: incarnation, on: pool) {
+                if let running = try await CheckStore.running(on: pool) {
+                    throw CheckRefusal.running(running.id)
+                }
+            }
+            return id
+        } catch let refusal as CheckRefusal { throw refusal } catch let error as DatabaseError {
+            throw .database(error)
+        } catch { throw .database(.cancelled) }
+    }
+
+    /// The check that ended last.
+    ///
+    /// - Parameter complete: whether only those count that compared everything.
+    func newest(complete: Bool) async throws(CheckRefusal) -> StoredCheck? {
+        do { return try await CheckStore.newest(complete: complete, on: pool) } catch {
+            throw .database(error)
+        }
+    }
+
+    func find(_ id: UUID) async throws(CheckRefusal) -> StoredCheck {
+        do {
+            guard let check = try await CheckStore.find(id, on: pool) else { throw CheckRefusal.notFound }
+            return check
+        } catch let error as DatabaseError { throw .database(error) } catch { throw .notFound }
+    }
+
+    /// Waits until a check has ended, or `limit` is over.
+    ///
+    /// - Returns: the check as it stands then.
+    func wait(for id: UUID, upTo limit: Duration) async throws(CheckRefusal) -> StoredCheck {
+        let until = time.uptime + limit
+        while true {
+            let check = try await find(id)
+            guard check.state == .running, time.uptime < until else { return check }
+            do { try await time.sleep(for: .milliseconds(100)) } catch { throw .database(.cancelled) }
+        }
+    }
+
+    /// - Returns: the check, which may have ended before.
+    func cancel(_ id: UUID) async throws(CheckRefusal) -> StoredCheck {
+        do { _ = try await CheckStore.cancel(id, on: pool) } catch { throw .database(error) }
+        return try await find(id)
+    }
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                await drive()
+                try? await time.sleep(for: tools.settings.pollInterval)
+            }
+        }
+    }
+
+    /// Drives the running check, if there is one and nobody else does.
+    private func drive() async {
+        do {
+            guard try await CheckStore.running(on: pool) != nil,
+                let lease = try await keeper.acquireOrRenew(),
+                // Read again: what was saved before the lease was ours is what counts.
+                let check = try await CheckStore.running(on: pool)
+            else { return }
+            await drive(check, lease)
+            try await keeper.release()
+        } catch {
+            logger.warning("consistency checks cannot be driven", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func drive(_ check: StoredCheck, _ lease: Lease) async {
+        let run = CheckRun(check: check, lease: lease, tools: tools, gaps: gaps, logger: logger)
+        logger.notice("consistency check runs", metadata: ["check": "\(check.id.text)"])
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                await conclude(check, await Result { () async throws(CheckFailure) in try await run.run() })
+            }
+            group.addTask { await keeper.keep() }
+            group.addTask { await untilOver(check.id) }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func conclude(_ check: StoredCheck, _ result: Result<CheckReport, CheckFailure>) async {
+        switch result {
+        case .success(let report):
+            logger.notice(
+                "consistency check ended",
+                metadata: [
+                    "check": "\(check.id.text)", "complete": "\(report.isComplete)",
+                    "is_consistent": "\(report.isConsistent)",
+                    "findings": "\(report.counts.values.reduce(0, +))",
+                ]
+            )
+        case .failure(.stopped): break
+        case .failure(let failure) where failure.isTransient:
+            // It stays RUNNING: whoever looks next goes on with it.
+            logger.warning("consistency check interrupted", metadata: ["error": "\(failure)"])
+        case .failure(let failure):
+            logger.error("consistency check failed", metadata: ["error": "\(failure)"])
+            try? await CheckStore.fail(check.id, "\(failure)", on: pool)
+        }
+    }
+
+    /// Returns when the check does not run any more, because somebody has cancelled it.
+    private func untilOver(_ id: UUID) async {
+        while !Task.isCancelled {
+            do { try await time.sleep(for: .seconds(1)) } catch { return }
+            if let check = try? await CheckStore.find(id, on: pool), check.state != .running { return }
+        }
+    }
+}
