@@ -41,9 +41,8 @@ struct FileEventHandler: EventHandler {
     func isRepeatable(_ event: FileEvent) -> Bool {
         switch event.type {
         case .filePurging, .uploadDiscarded, .objectQuarantined, .objectUnquarantined, .multipartLeaked: true
-        // Told again where the index does not show them: the version keeps out what it does.
-        case .fileStored, .fileDeleted, .fileRestored, .filePurged, .fileQuarantined: true
-        case .fileIndexed, .fileRejected, .fileBytesRemoved, .fileRemovalStalled, .uploadBytesRemoved,
+        case .fileStored, .fileDeleted, .fileRestored, .filePurged, .fileQuarantined, .fileIndexed,
+            .fileRejected, .fileBytesRemoved, .fileRemovalStalled, .uploadBytesRemoved,
             .objectTrashed, .objectRestored, .objectKept, .multipartAborted:
             false
         }
