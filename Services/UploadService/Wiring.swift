@@ -90,20 +90,8 @@ struct Wiring: Sendable {
             faults: faults,
             logger: surroundings.makeLogger("sagas")
         )
-        expiry = UploadExpiry(
-            interval: limits.expiryInterval,
-            pool: pool,
-            reaping: sagas.reaps,
-            time: time,
-            random: random,
-            logger: surroundings.makeLogger("expiry")
-        )
-        janitor = IdempotencyJanitor(
-            pool: pool,
-            time: time,
-            random: random,
-            logger: surroundings.makeLogger("idempotency")
-        )
+        expiry = UploadExpiry(surroundings, sagas)
+        janitor = IdempotencyJanitor(surroundings)
         repairs = Repairs(surroundings, doorbell: doorbell)
         repairRuns = RepairRuns(repairs, surroundings)
         checks = ConsistencyChecks(
