@@ -25,15 +25,7 @@ struct UploadService {
                 random: random,
                 logger: frame.makeLogger("database")
             )
-            let schema = SchemaCheck(
-                Schema.migrations,
-                program: "UploadService",
-                pool: pool,
-                mayMigrate: config.mayMigrate,
-                health: health,
-                time: time,
-                logger: frame.logger
-            )
+            let schema = schemaCheck(config, pool, frame)
             _ = try await schema.passes()
             let store = try S3Store(
                 config.store,
@@ -69,9 +61,7 @@ struct UploadService {
                 ProgramService(wiring.worker),
                 ProgramService(wiring.expiry),
                 ProgramService(replies),
-                ProgramService(
-                    InboxJanitor(pool: pool, time: time, random: random, logger: frame.makeLogger("inbox"))
-                ),
+                ProgramService(inboxJanitor(pool, frame)),
                 ProgramService(wiring.janitor),
                 ProgramService(wiring.repairRuns),
                 ProgramService(wiring.checks),
@@ -133,4 +123,20 @@ extension Wiring {
             logger: frame.makeLogger("replies")
         )
     }
+}
+
+private func schemaCheck(_ config: UploadConfig, _ pool: PostgresPool, _ frame: ProgramFrame) -> SchemaCheck {
+    SchemaCheck(
+        Schema.migrations,
+        program: "UploadService",
+        pool: pool,
+        mayMigrate: config.mayMigrate,
+        health: frame.health,
+        time: frame.time,
+        logger: frame.logger
+    )
+}
+
+private func inboxJanitor(_ pool: PostgresPool, _ frame: ProgramFrame) -> InboxJanitor {
+    InboxJanitor(pool: pool, time: frame.time, random: frame.random, logger: frame.makeLogger("inbox"))
 }
