@@ -18,6 +18,8 @@ struct IndexerConfig: Sendable {
     let sagaLease: Duration
     /// Files read back, or removed, at the same time.
     let indexConcurrency: Int
+    /// For so long what was moved to the trash can be brought back.
+    let objectRetention: Duration
     let mayMigrate: Bool
     let faults: any Faults
 
@@ -30,6 +32,9 @@ struct IndexerConfig: Sendable {
         late = .seconds(reader.integer("WAYBILL_LATE_SECONDS", default: 3_600, in: 1...604_800))
         sagaLease = .seconds(reader.integer("WAYBILL_SAGA_LEASE_SECONDS", default: 30, in: 3...600))
         indexConcurrency = reader.integer("WAYBILL_INDEX_CONCURRENCY", default: 4, in: 1...256)
+        objectRetention = .seconds(
+            reader.integer("WAYBILL_TRASH_OBJECT_SECONDS", default: 2_592_000, in: 60...3_155_760_000)
+        )
         mayMigrate = reader.flag("WAYBILL_MIGRATE_ON_START", default: false)
         faults = reader.faults()
         try reader.finish()

@@ -10,6 +10,9 @@ struct IndexerMetrics: Sendable {
     /// By the event that asked for it.
     let removed: MetricFamily<Counter>
 
+    /// Orders of repairs, by what they came to.
+    let trashed: MetricFamily<Counter>
+
     init(_ registry: MetricsRegistry) {
         indexed = registry.counter(
             "waybill_indexed_files_total",
@@ -26,6 +29,11 @@ struct IndexerMetrics: Sendable {
             help: "Keys proven empty and reported.",
             labels: ["cause"]
         )
+        trashed = registry.counter(
+            "waybill_trash_orders_total",
+            help: "Orders about objects without a row, by what they came to.",
+            labels: ["outcome"]
+        )
     }
 
     /// An answer that was committed.
@@ -35,7 +43,12 @@ struct IndexerMetrics: Sendable {
         case .rejected(let file): rejected.labels(file.reason.rawValue).increment()
         case .bytesRemoved: removed.labels("file.purging").increment()
         case .uploadBytesRemoved: removed.labels("upload.discarded").increment()
-        case .stored, .restored, .deleted, .purging, .purged, .quarantined, .uploadDiscarded, .removalStalled:
+        case .objectTrashed: trashed.labels("trashed").increment()
+        case .objectRestored: trashed.labels("restored").increment()
+        case .objectKept: trashed.labels("kept").increment()
+        case .multipartAborted: trashed.labels("aborted").increment()
+        case .stored, .restored, .deleted, .purging, .purged, .quarantined, .uploadDiscarded, .removalStalled,
+            .objectQuarantined, .objectUnquarantined, .multipartLeaked:
             break
         }
     }

@@ -23,7 +23,12 @@ enum IndexerSchema {
         Migration(number: 7, name: "parked_replay", sql: InboxSchema.version2),
         Migration(number: 8, name: "saga_trace", sql: SagaSchema.version2),
         Migration(number: 9, name: "deployment", sql: BucketIdentity.schema),
-        Migration(number: 10, name: "audit", sql: AuditTrail.schema + OutboxSchema.version2),
-        Migration(number: 11, name: "incarnation", sql: SafeMode.schema),
+        Migration(
+            number: 10,
+            name: "trash",
+            sql: String(decoding: PackageResources.m0002_trash_sql, as: UTF8.self)
+        ),
+        Migration(number: 11, name: "audit", sql: AuditTrail.schema + OutboxSchema.version2),
+        Migration(number: 12, name: "incarnation", sql: SafeMode.schema),
     ]
 }

@@ -43,6 +43,16 @@ func sagaKinds(
         faults: config.faults,
         late: config.late
     )
+    let trash = TrashSaga(
+        pool: pool,
+        store: store,
+        bucket: bucket,
+        mover: ObjectMover(store: store),
+        doorbell: doorbell,
+        metrics: metrics,
+        faults: config.faults,
+        late: config.late
+    )
     return [
         SagaKind(
             SagaRunner(try index.steps(), pool: pool, random: frame.random, faults: config.faults),
@@ -52,7 +62,31 @@ func sagaKinds(
             SagaRunner(try removal.steps(), pool: pool, random: frame.random, faults: config.faults),
             decode: RemovalSaga.Order.init
         ),
+        SagaKind(
+            SagaRunner(try trash.steps(), pool: pool, random: frame.random, faults: config.faults),
+            decode: TrashSaga.Order.init
+        ),
     ]
+}
+
+/// Empties the trash that repairs have filled.
+func trashEmptying(
+    _ config: IndexerConfig,
+    _ pool: PostgresPool,
+    _ store: any ObjectStore,
+    _ bucket: BucketIdentity,
+    _ frame: ProgramFrame
+) -> TrashEmptying {
+    TrashEmptying(
+        interval: .seconds(600),
+        retention: config.objectRetention,
+        pool: pool,
+        store: store,
+        bucket: bucket,
+        time: frame.time,
+        random: frame.random,
+        logger: frame.makeLogger("trash")
+    )
 }
 
 /// Reads what the upload service tells of files.

@@ -25,15 +25,7 @@ struct UploadService {
                 random: random,
                 logger: frame.makeLogger("database")
             )
-            let schema = SchemaCheck(
-                Schema.migrations,
-                program: "UploadService",
-                pool: pool,
-                mayMigrate: config.mayMigrate,
-                health: health,
-                time: time,
-                logger: frame.logger
-            )
+            let schema = schemaCheck(config, pool, frame)
             _ = try await schema.passes()
             let store = try S3Store(
                 config.store,
@@ -58,10 +50,9 @@ struct UploadService {
                 ProgramService(wiring.worker),
                 ProgramService(wiring.expiry),
                 ProgramService(replies),
-                ProgramService(
-                    InboxJanitor(pool: pool, time: time, random: random, logger: frame.makeLogger("inbox"))
-                ),
+                ProgramService(inboxJanitor(pool, frame)),
                 ProgramService(wiring.janitor),
+                ProgramService(wiring.repairRuns),
                 ProgramService(wiring.checks),
                 ProgramService(wiring.publication),
                 ProgramService(health),
@@ -130,7 +121,7 @@ extension Wiring {
             consumer: IndexReplies.consumer,
             topics: [Topic.index.name],
             settings: .consumer(brokers: brokers, group: IndexReplies.consumer, extra: extra),
-            handler: IndexReplies(doorbell: doorbell, faults: config.faults),
+            handler: replies,
             pool: surroundings.pool,
             time: frame.time,
             random: frame.random,
@@ -138,4 +129,20 @@ extension Wiring {
             logger: frame.makeLogger("replies")
         )
     }
+}
+
+private func schemaCheck(_ config: UploadConfig, _ pool: PostgresPool, _ frame: ProgramFrame) -> SchemaCheck {
+    SchemaCheck(
+        Schema.migrations,
+        program: "UploadService",
+        pool: pool,
+        mayMigrate: config.mayMigrate,
+        health: frame.health,
+        time: frame.time,
+        logger: frame.logger
+    )
+}
+
+private func inboxJanitor(_ pool: PostgresPool, _ frame: ProgramFrame) -> InboxJanitor {
+    InboxJanitor(pool: pool, time: frame.time, random: frame.random, logger: frame.makeLogger("inbox"))
 }

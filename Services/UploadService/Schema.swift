@@ -45,16 +45,21 @@ enum Schema {
             name: "consistency",
             sql: String(decoding: PackageResources.m0005_consistency_sql, as: UTF8.self)
         ),
-        Migration(number: 15, name: "audit", sql: AuditTrail.schema),
         Migration(
-            number: 16,
+            number: 15,
+            name: "repairs",
+            sql: String(decoding: PackageResources.m0006_repairs_sql, as: UTF8.self)
+        ),
+        Migration(number: 16, name: "audit", sql: AuditTrail.schema),
+        Migration(
+            number: 17,
             name: "publication",
             sql: OutboxSchema.version2
                 + String(decoding: PackageResources.m0007_publication_sql, as: UTF8.self)
         ),
-        Migration(number: 17, name: "incarnation", sql: SafeMode.schema),
+        Migration(number: 18, name: "incarnation", sql: SafeMode.schema),
         Migration(
-            number: 18,
+            number: 19,
             name: "rounds",
             sql: String(decoding: PackageResources.m0009_rounds_sql, as: UTF8.self)
         ),

@@ -96,6 +96,12 @@ struct UploadLimits: Sendable {
     var removalPatience: Duration = .seconds(300)
     /// The same for a discarded upload. Longer, since the cleanup consumer looks twice, an hour apart, before it answers.
     var reapPatience: Duration = .seconds(7_200)
+    /// For so long an object must have been seen without a row before a repair takes it to the trash.
+    var quarantineAge: Duration = .seconds(86_400)
+    /// How often interrupted repairs are gone on with.
+    var repairInterval: Duration = .seconds(15)
+    /// After this long without an answer an order of a repair is told again.
+    var repairPatience: Duration = .seconds(300)
     /// After this long a version that is neither on the topic nor on its way there is told again.
     var publicationPatience: Duration = .seconds(300)
 
@@ -120,6 +126,11 @@ struct UploadLimits: Sendable {
             "WAYBILL_COMPLETION_PATIENCE_SECONDS",
             default: 3_600,
             in: 10...604_800
+        )
+        quarantineAge = reader.seconds(
+            "WAYBILL_QUARANTINE_AGE_SECONDS",
+            default: 86_400,
+            in: 0...31_536_000
         )
         publicationPatience = reader.seconds(
             "WAYBILL_REPUBLISH_AFTER_SECONDS",

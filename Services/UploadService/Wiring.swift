@@ -43,6 +43,8 @@ struct Wiring: Sendable {
     let worker: SagaWorker
     let expiry: UploadExpiry
     let janitor: IdempotencyJanitor
+    let repairs: Repairs
+    let repairRuns: RepairRuns
     let checks: ConsistencyChecks
     let publication: PublicationSweep
 
@@ -88,22 +90,21 @@ struct Wiring: Sendable {
             faults: faults,
             logger: surroundings.makeLogger("sagas")
         )
-        expiry = UploadExpiry(
-            interval: limits.expiryInterval,
-            pool: pool,
-            reaping: sagas.reaps,
-            time: time,
-            random: random,
-            logger: surroundings.makeLogger("expiry")
-        )
-        janitor = IdempotencyJanitor(
-            pool: pool,
-            time: time,
-            random: random,
-            logger: surroundings.makeLogger("idempotency")
-        )
+        expiry = UploadExpiry(surroundings, sagas)
+        janitor = IdempotencyJanitor(surroundings)
+        repairs = Repairs(surroundings, doorbell: doorbell)
+        repairRuns = RepairRuns(repairs, surroundings)
         checks = ConsistencyChecks(surroundings)
         publication = PublicationSweep(surroundings, doorbell)
+    }
+
+    /// The cleanup consumer's answers among others.
+    var replies: IndexReplies {
+        IndexReplies(
+            doorbell: doorbell,
+            faults: surroundings.faults,
+            repairs: RepairReplies(figures: repairs.figures)
+        )
     }
 
     /// Every route of the service.
@@ -142,6 +143,7 @@ struct Wiring: Sendable {
         ).add(to: operators.group("republish"))
         AuditRoutes(pool: pool).add(to: operators.group("audit"))
         SafeModeRoutes(pool: pool).add(to: operators.group("safe-mode"))
+        RepairRoutes(repairs: repairs).add(to: operators)
     }
 }
 
@@ -186,15 +188,3 @@ extension ConsistencyChecks {
     }
 }
 
-extension ConsistencyChecks {
-    fileprivate init(_ surroundings: Surroundings) {
-        let pool = surroundings.pool
-        self.init(
-            surroundings.checkTools,
-            gaps: { after, age, limit throws(DatabaseError) in
-                try await PublicationStore.gaps(after: after, olderThan: age, limit: limit, on: pool)
-            },
-            logger: surroundings.makeLogger("checks")
-        )
-    }
-}

@@ -15,7 +15,7 @@ struct WaybillCLI: AsyncParsableCommand {
             UploadCommand.self, ListCommand.self, GetCommand.self, RemoveCommand.self, RestoreCommand.self,
             StatusCommand.self, TokenCommand.self, OutboxCommand.self, OffsetsCommand.self,
             ParkedCommand.self, AuditCommand.self, RepublishCommand.self, CheckCommand.self,
-            SafeModeCommand.self,
+            RepairCommand.self, SafeModeCommand.self,
         ]
     )
 

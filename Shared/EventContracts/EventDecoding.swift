@@ -56,11 +56,18 @@ extension FileEvent {
         case .filePurged: try read(json) { (_: NoFields) in .purged }
         case .fileQuarantined: try read(json) { .quarantined($0) }
         case .uploadDiscarded: try read(json) { .uploadDiscarded($0) }
+        case .objectQuarantined: try read(json) { .objectQuarantined($0) }
+        case .objectUnquarantined: try read(json) { .objectUnquarantined($0) }
+        case .multipartLeaked: try read(json) { .multipartLeaked($0) }
         case .fileIndexed: try read(json) { .indexed($0) }
         case .fileRejected: try read(json) { .rejected($0) }
         case .fileBytesRemoved: try read(json) { .bytesRemoved($0) }
         case .fileRemovalStalled: try read(json) { .removalStalled($0) }
         case .uploadBytesRemoved: try read(json) { .uploadBytesRemoved($0) }
+        case .objectTrashed: try read(json) { .objectTrashed($0) }
+        case .objectRestored: try read(json) { .objectRestored($0) }
+        case .objectKept: try read(json) { .objectKept($0) }
+        case .multipartAborted: try read(json) { .multipartAborted($0) }
         }
     }
 

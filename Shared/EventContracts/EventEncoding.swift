@@ -51,11 +51,18 @@ extension FileEvent {
         case .purged: try json(NoFields())
         case .quarantined(let fields): try json(fields)
         case .uploadDiscarded(let fields): try json(fields)
+        case .objectQuarantined(let fields): try json(fields)
+        case .objectUnquarantined(let fields): try json(fields)
+        case .multipartLeaked(let fields): try json(fields)
         case .indexed(let fields): try json(fields)
         case .rejected(let fields): try json(fields)
         case .bytesRemoved(let fields): try json(fields)
         case .removalStalled(let fields): try json(fields)
         case .uploadBytesRemoved(let fields): try json(fields)
+        case .objectTrashed(let fields): try json(fields)
+        case .objectRestored(let fields): try json(fields)
+        case .objectKept(let fields): try json(fields)
+        case .multipartAborted(let fields): try json(fields)
         }
     }
 

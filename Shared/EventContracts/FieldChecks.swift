@@ -1,5 +1,7 @@
 import Determinism
 
+import struct FoundationEssentials.UUID
+
 /// Why an event may not be written. Nothing was appended.
 public enum EventRefusal: Error, Equatable, Sendable, CustomStringConvertible {
     /// A field is outside its bounds; `problem` finishes the sentence that `field` begins.
@@ -60,6 +62,40 @@ extension FileEvent {
             try Check.reason(removal.reason)
             try Check.range("attempts", removal.attempts, 1...Int64.max)
         case .uploadBytesRemoved(let upload): try Check.objectKey(upload.objectKey, tenant: tenant)
+        case .objectQuarantined, .objectUnquarantined, .multipartLeaked, .objectTrashed, .objectRestored,
+            .objectKept, .multipartAborted:
+            try checkRepair()
+        }
+    }
+
+    /// Orders of a repair and their answers.
+    private func checkRepair() throws(EventRefusal) {
+        switch detail {
+        case .objectQuarantined(let object):
+            try Check.trashKey(object.trashKey, object.planID, object.objectKey, tenant: tenant)
+            try Check.range("size", object.size, 0...Int64.max)
+            try Check.text("etag", object.etag, byteLimit: EventLimits.etagBytes)
+            try Check.reason(object.reason)
+        case .objectUnquarantined(let object):
+            try Check.trashKey(object.trashKey, object.planID, object.objectKey, tenant: tenant)
+            try Check.range("size", object.size, 0...Int64.max)
+            try Check.reason(object.reason)
+        case .objectTrashed(let object):
+            try Check.trashKey(object.trashKey, object.planID, object.objectKey, tenant: tenant)
+            try Check.range("size", object.size, 0...Int64.max)
+        case .objectRestored(let object):
+            try Check.objectKey(object.objectKey, tenant: tenant)
+            try Check.range("size", object.size, 0...Int64.max)
+        case .objectKept(let object):
+            try Check.objectKey(object.objectKey, tenant: tenant)
+            try Check.reason(object.reason)
+        case .multipartLeaked(let upload), .multipartAborted(let upload):
+            try Check.objectKey(upload.objectKey, tenant: tenant)
+            try Check.s3UploadID(upload.s3UploadID)
+        case .stored, .deleted, .restored, .purging, .purged, .quarantined, .uploadDiscarded, .indexed,
+            .rejected,
+            .bytesRemoved, .removalStalled, .uploadBytesRemoved:
+            break
         }
     }
 
@@ -129,6 +165,19 @@ private enum Check {
         }
         guard key.tenant == tenant else {
             throw .invalidField("object_key", problem: "belongs to another tenant")
+        }
+    }
+
+    /// The trash key must be that of the plan and the object: no order may write anywhere else.
+    static func trashKey(
+        _ value: String,
+        _ plan: UUID,
+        _ key: String,
+        tenant: String
+    ) throws(EventRefusal) {
+        try objectKey(key, tenant: tenant)
+        guard TrashKey(value, plan: plan, objectKey: key) != nil else {
+            throw .invalidField("trash_key", problem: "is not that of its plan and object")
         }
     }
 

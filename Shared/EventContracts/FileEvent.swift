@@ -57,12 +57,19 @@ public struct FileEvent: Equatable, Sendable {
         case purged
         case quarantined(QuarantinedFile)
         case uploadDiscarded(DiscardedUpload)
+        case objectQuarantined(QuarantinedObject)
+        case objectUnquarantined(UnquarantinedObject)
+        case multipartLeaked(LeakedMultipart)
 
         case indexed(IndexedFile)
         case rejected(RejectedFile)
         case bytesRemoved(RemovedBytes)
         case removalStalled(StalledRemoval)
         case uploadBytesRemoved(RemovedUpload)
+        case objectTrashed(TrashedObject)
+        case objectRestored(RestoredObject)
+        case objectKept(KeptObject)
+        case multipartAborted(LeakedMultipart)
     }
 
     public var type: EventType {
@@ -74,11 +81,18 @@ public struct FileEvent: Equatable, Sendable {
         case .purged: .filePurged
         case .quarantined: .fileQuarantined
         case .uploadDiscarded: .uploadDiscarded
+        case .objectQuarantined: .objectQuarantined
+        case .objectUnquarantined: .objectUnquarantined
+        case .multipartLeaked: .multipartLeaked
         case .indexed: .fileIndexed
         case .rejected: .fileRejected
         case .bytesRemoved: .fileBytesRemoved
         case .removalStalled: .fileRemovalStalled
         case .uploadBytesRemoved: .uploadBytesRemoved
+        case .objectTrashed: .objectTrashed
+        case .objectRestored: .objectRestored
+        case .objectKept: .objectKept
+        case .multipartAborted: .multipartAborted
         }
     }
 

@@ -26,19 +26,28 @@ public enum EventType: String, CaseIterable, Sendable {
     case filePurged = "file.purged"
     case fileQuarantined = "file.quarantined"
     case uploadDiscarded = "upload.discarded"
+    /// Orders of a repair: their key is not a file's id but made from the object's key.
+    case objectQuarantined = "object.quarantined"
+    case objectUnquarantined = "object.unquarantined"
+    case multipartLeaked = "multipart.leaked"
 
     case fileIndexed = "file.indexed"
     case fileRejected = "file.rejected"
     case fileBytesRemoved = "file.bytes_removed"
     case fileRemovalStalled = "file.removal_stalled"
     case uploadBytesRemoved = "upload.bytes_removed"
+    case objectTrashed = "object.trashed"
+    case objectRestored = "object.restored"
+    case objectKept = "object.kept"
+    case multipartAborted = "multipart.aborted"
 
     public var topic: Topic {
         switch self {
         case .fileStored, .fileDeleted, .fileRestored, .filePurging, .filePurged, .fileQuarantined,
-            .uploadDiscarded:
+            .uploadDiscarded, .objectQuarantined, .objectUnquarantined, .multipartLeaked:
             .files
-        case .fileIndexed, .fileRejected, .fileBytesRemoved, .fileRemovalStalled, .uploadBytesRemoved:
+        case .fileIndexed, .fileRejected, .fileBytesRemoved, .fileRemovalStalled, .uploadBytesRemoved,
+            .objectTrashed, .objectRestored, .objectKept, .multipartAborted:
             .index
         }
     }

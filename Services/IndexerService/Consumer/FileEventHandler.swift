@@ -26,14 +26,24 @@ struct FileEventHandler: EventHandler {
         // Also of an event that came before: it is sent again when its answer got lost.
         let removals = try events.compactMap(removal)
         try await SagaStore.supersede(kind: RemovalSaga.kind, lastOfEach(removals), in: tx)
+
+        var trashings: [NewSaga] = []
+        for event in events {
+            // An order that a newer one has replaced is not carried out, however often it is read again.
+            guard let order = TrashSaga.Order(event), try await TrashStore.accept(order, in: tx) else {
+                continue
+            }
+            trashings.append(try new(TrashSaga.kind, event, order))
+        }
+        try await SagaStore.supersede(kind: TrashSaga.kind, lastOfEach(trashings), in: tx)
     }
 
     func isRepeatable(_ event: FileEvent) -> Bool {
         switch event.type {
-        case .filePurging, .uploadDiscarded: true
+        case .filePurging, .uploadDiscarded, .objectQuarantined, .objectUnquarantined, .multipartLeaked: true
         case .fileStored, .fileDeleted, .fileRestored, .filePurged, .fileQuarantined, .fileIndexed,
-            .fileRejected,
-            .fileBytesRemoved, .fileRemovalStalled, .uploadBytesRemoved:
+            .fileRejected, .fileBytesRemoved, .fileRemovalStalled, .uploadBytesRemoved,
+            .objectTrashed, .objectRestored, .objectKept, .multipartAborted:
             false
         }
     }
@@ -50,7 +60,8 @@ struct FileEventHandler: EventHandler {
         case .stored(let file), .restored(let file):
             try new(IndexSaga.kind, event, IndexSaga.Order(event, file))
         case .deleted, .purging, .purged, .quarantined, .uploadDiscarded, .indexed, .rejected, .bytesRemoved,
-            .removalStalled, .uploadBytesRemoved:
+            .removalStalled, .uploadBytesRemoved, .objectQuarantined, .objectUnquarantined, .multipartLeaked,
+            .objectTrashed, .objectRestored, .objectKept, .multipartAborted:
             nil
         }
     }
@@ -62,7 +73,8 @@ struct FileEventHandler: EventHandler {
         case .uploadDiscarded(let upload):
             try new(RemovalSaga.kind, event, RemovalSaga.Order(event, upload))
         case .stored, .restored, .deleted, .purged, .quarantined, .indexed, .rejected, .bytesRemoved,
-            .removalStalled, .uploadBytesRemoved:
+            .removalStalled, .uploadBytesRemoved, .objectQuarantined, .objectUnquarantined, .multipartLeaked,
+            .objectTrashed, .objectRestored, .objectKept, .multipartAborted:
             nil
         }
     }

@@ -35,7 +35,9 @@ extension Document {
         case .quarantined: state = .quarantined
         case .deleted, .purging: state = .deleted
         case .purged: state = .purged
-        case .uploadDiscarded, .indexed, .rejected, .bytesRemoved, .removalStalled, .uploadBytesRemoved:
+        case .uploadDiscarded, .indexed, .rejected, .bytesRemoved, .removalStalled, .uploadBytesRemoved,
+            .objectQuarantined, .objectUnquarantined, .multipartLeaked, .objectTrashed, .objectRestored,
+            .objectKept, .multipartAborted:
             return nil
         }
         self.init(

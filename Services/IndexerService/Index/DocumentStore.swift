@@ -44,12 +44,20 @@ enum DocumentStore {
     private static let isCurrent: Statement = """
         SELECT 1 FROM documents WHERE file_id = $1 AND version = $2 AND state = 'LIVE'
         """
+    private static let isNamed: Statement = """
+        SELECT 1 FROM documents WHERE object_key = $1 AND state IN ('LIVE', 'QUARANTINED', 'DELETED')
+        """
     /// Only the deleted file that a purge is about may still name the key.
     private static let isHeld: Statement = """
         SELECT 1 FROM documents
          WHERE object_key = $1 AND state IN ('LIVE', 'QUARANTINED', 'DELETED')
            AND NOT ($4::boolean AND file_id = $2 AND state = 'DELETED' AND version <= $3)
         """
+
+    /// Whether a file that is not gone for good has the key.
+    static func isNamed(_ objectKey: String, on pool: PostgresPool) async throws(DatabaseError) -> Bool {
+        try await !pool.query(isNamed, objectKey).isEmpty
+    }
 
     /// Applies documents in the order given.
     ///

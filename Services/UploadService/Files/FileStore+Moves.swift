@@ -69,6 +69,14 @@ extension FileStore {
         RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
                   version, index_state, quarantine_reason, delete_after, created_at, updated_at, verified_sha256
         """
+    private static let release: Statement = """
+        UPDATE files
+           SET state = 'AVAILABLE', version = next_version(version), quarantine_reason = NULL, index_state = 'PENDING',
+               updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
+         WHERE id = $1 AND version = $2 AND state = 'QUARANTINED'
+        RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
+                  version, index_state, quarantine_reason, delete_after, created_at, updated_at, verified_sha256
+        """
     private static let isRetentionOver: Statement =
         "SELECT 1 FROM files WHERE id = $1 AND delete_after <= clock_timestamp() AND NOT legal_hold"
     private static let endRetention: Statement = """
@@ -144,6 +152,11 @@ extension FileStore {
             if case .refused(_, _, constraint: "files_visible_name") = error { return nil }
             throw error
         }
+    }
+
+    /// Lets a file out of quarantine; nil when it has moved on.
+    static func release(_ file: File, in tx: borrowing Transaction) async throws(DatabaseError) -> File? {
+        try await tx.query(release, file.id, file.version).first.map(Self.file)
     }
 
     /// Ends the time in which a deleted file can be restored; nil when it is over already.

@@ -33,3 +33,14 @@ struct IdempotencyJanitor: Service {
         }
     }
 }
+
+extension IdempotencyJanitor {
+    init(_ surroundings: Surroundings) {
+        self.init(
+            pool: surroundings.pool,
+            time: surroundings.time,
+            random: surroundings.random,
+            logger: surroundings.makeLogger("idempotency")
+        )
+    }
+}

@@ -17,6 +17,7 @@ struct IndexReplies: EventHandler {
 
     let doorbell: Doorbell
     let faults: any Faults
+    var repairs = RepairReplies(figures: nil)
 
     func decode(_ record: InboundRecord) -> Decoded<FileEvent> { Decoded(record) }
 
@@ -49,7 +50,10 @@ struct IndexReplies: EventHandler {
             }
         case .removalStalled:
             break  // the indexer goes on trying and raises the alarm itself
-        case .stored, .restored, .deleted, .purging, .purged, .quarantined, .uploadDiscarded:
+        case .objectTrashed, .objectRestored, .objectKept, .multipartAborted:
+            try await repairs.apply(event, in: tx)
+        case .stored, .restored, .deleted, .purging, .purged, .quarantined, .uploadDiscarded,
+            .objectQuarantined, .objectUnquarantined, .multipartLeaked:
             break  // our own
         }
     }

@@ -51,3 +51,16 @@ struct UploadExpiry: Service {
         }
     }
 }
+
+extension UploadExpiry {
+    init(_ surroundings: Surroundings, _ sagas: Sagas) {
+        self.init(
+            interval: surroundings.limits.expiryInterval,
+            pool: surroundings.pool,
+            reaping: sagas.reaps,
+            time: surroundings.time,
+            random: surroundings.random,
+            logger: surroundings.makeLogger("expiry")
+        )
+    }
+}

@@ -21,12 +21,56 @@ enum SampleEvents {
         event(5, .purged),
         event(2, .quarantined(QuarantinedFile(name: name, reason: "digest_mismatch"))),
         event(1, discarded()),
+        event(6, quarantinedObject()),
+        event(6, .objectUnquarantined(unquarantinedObject)),
+        event(6, .multipartLeaked(multipart)),
         event(1, .indexed(IndexedFile(sha256: sha256, indexedBytes: 4, textKind: "plain"))),
         event(1, .rejected(rejected(expectedSize: 4))),
         event(4, .bytesRemoved(RemovedBytes(objectKey: objectKey, versionsRemoved: 1))),
         event(4, stalled(attempts: 12)),
         event(1, .uploadBytesRemoved(RemovedUpload(uploadID: uploadID, objectKey: objectKey))),
+        event(
+            6,
+            .objectTrashed(
+                TrashedObject(planID: uploadID, objectKey: objectKey, trashKey: trashKey, size: 4)
+            )
+        ),
+        event(6, .objectRestored(RestoredObject(planID: uploadID, objectKey: objectKey, size: 4))),
+        event(
+            6,
+            .objectKept(
+                KeptObject(planID: uploadID, objectKey: objectKey, reason: "another object lies there")
+            )
+        ),
+        event(6, .multipartAborted(multipart)),
     ]
+
+    static let trashKey = ".waybill/trash/2026-11-21/0197a6d2-5c3e-7b41-9a11-77d0c2b3a401/\(objectKey)"
+    static let multipart = LeakedMultipart(
+        planID: uploadID,
+        objectKey: objectKey,
+        s3UploadID: "2~Vq3/abc+="
+    )
+    static let unquarantinedObject = UnquarantinedObject(
+        planID: uploadID,
+        objectKey: objectKey,
+        trashKey: trashKey,
+        size: 4,
+        reason: "the plan is undone"
+    )
+
+    static func quarantinedObject(trashKey: String = trashKey) -> FileEvent.Detail {
+        .objectQuarantined(
+            QuarantinedObject(
+                planID: uploadID,
+                objectKey: objectKey,
+                trashKey: trashKey,
+                size: 4,
+                etag: "098f6bcd4621d373cade4e832627b4f6",
+                reason: "no row has the key"
+            )
+        )
+    }
 
     /// As `file.stored` is when nobody has said what the digest is.
     static let storedUndigested = event(1, .stored(stored(sha256: nil)))

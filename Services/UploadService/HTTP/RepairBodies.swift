@@ -1,0 +1,130 @@
+import Determinism
+import HTTPServing
+import Hummingbird
+
+import struct FoundationEssentials.UUID
+
+/// The body of `POST /api/v1/uploads/cleanup/…`.
+struct CleanupBody: Decodable {
+    let dryRun: Bool?
+    let checkID: String?
+    let repairID: String?
+    let policy: [String: String]?
+    let reason: String?
+    let confirm: String?
+
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case policy, reason, confirm
+        case dryRun = "dry_run"
+        case checkID = "check_id"
+        case repairID = "repair_id"
+    }
+
+    init(_ request: Request, _ context: ServiceContext) async throws {
+        self = try await request.decoded(
+            CleanupBody.self,
+            members: CodingKeys.allCases.map(\.rawValue),
+            context,
+            #"must be JSON of the form {"dry_run": true, "reason": "…"}"#
+        )
+    }
+}
+
+/// The body of `POST /api/v1/repairs`.
+struct SelectionBody: Decodable {
+    let checkID: String
+    let findingIDs: [Int64]?
+    let kinds: [String]?
+    let action: String?
+    let reason: String?
+
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case kinds, action, reason
+        case checkID = "check_id"
+        case findingIDs = "finding_ids"
+    }
+
+    init(_ request: Request, _ context: ServiceContext) async throws {
+        self = try await request.decoded(
+            SelectionBody.self,
+            members: CodingKeys.allCases.map(\.rawValue),
+            context,
+            #"must be JSON of the form {"check_id": "…", "kinds": ["orphan_object"], "reason": "…"}"#
+        )
+        guard findingIDs != nil || kinds != nil else {
+            throw RequestRefusal.body("must have finding_ids or kinds")
+        }
+        guard (findingIDs?.count ?? 1) <= 10_000 else {
+            throw RequestRefusal.body("has more than 10000 finding_ids")
+        }
+    }
+
+    func chosenKinds() throws -> [RepairKind]? {
+        try kinds.map { try $0.map { try RepairPolicy.kind($0) } }
+    }
+
+    /// The action for every kind that can have it.
+    func policy() throws -> [RepairKind: RepairAction] {
+        guard let action else { return [:] }
+        guard let known = RepairAction(rawValue: action) else {
+            throw RepairPolicy.refusal("action \(action)")
+        }
+        let able = RepairKind.allCases.filter { $0.actions.contains(known) }
+        guard !able.isEmpty else { throw RepairPolicy.refusal("action \(action)") }
+        // Of a kind that cannot have it nothing is done.
+        return Dictionary(
+            uniqueKeysWithValues: RepairKind.allCases.map { ($0, able.contains($0) ? known : .leave) }
+        )
+    }
+}
+
+/// The body of `POST /api/v1/repairs/{id}/run`.
+struct RunBody: Decodable {
+    let confirm: String?
+
+    init(_ request: Request, _ context: ServiceContext) async throws {
+        self = try await request.decoded(
+            RunBody.self,
+            members: ["confirm"],
+            context,
+            #"must be JSON of the form {"confirm": "<hash>"}, or empty"#
+        )
+    }
+}
+
+enum RepairPolicy {
+    static func kind(_ text: String) throws -> RepairKind {
+        guard let kind = RepairKind(rawValue: text) else { throw refusal("kind \(text)") }
+        return kind
+    }
+
+    static func parsed(_ policy: [String: String]?) throws -> [RepairKind: RepairAction] {
+        var parsed: [RepairKind: RepairAction] = [:]
+        for (name, word) in policy ?? [:] {
+            let kind = try kind(name)
+            guard let action = RepairAction(rawValue: word), kind.actions.contains(action) else {
+                throw refusal("action \(word) for \(name)")
+            }
+            parsed[kind] = action
+        }
+        return parsed
+    }
+
+    /// Why, for the audit trail.
+    static func reason(_ text: String?) throws -> String {
+        let reason = text ?? ""
+        guard !reason.isEmpty, reason.utf8.count <= 500, !reason.utf8.contains(0) else {
+            throw RequestRefusal.body("must have a reason of 1 to 500 bytes")
+        }
+        return reason
+    }
+
+    static func id(_ text: String) throws -> UUID {
+        guard let id = UUID(text: text) else { throw RequestRefusal.body("has an id that is none") }
+        return id
+    }
+
+    static func refusal(_ what: String) -> RequestRefusal {
+        .body("names the \(String(what.prefix(80))), which is not known here")
+    }
+}

@@ -1,0 +1,153 @@
+import AuditTrail
+import Determinism
+import Leases
+import Logging
+import ObjectStore
+import PostgresClient
+import ServiceParts
+import TransactionalOutbox
+
+import struct FoundationEssentials.UUID
+
+/// What became of a plan so far.
+struct RepairOutcome: Equatable, Sendable {
+    let plan: RepairPlan
+    /// Items by state.
+    let counts: [String: Int64]
+}
+
+/// Plans of what is to be done about findings, run and undone.
+///
+/// Making a plan changes nothing but the plan itself. A run looks at each item again before it does it, commits an audit
+/// record with every action, deletes nothing itself, and may be interrupted anywhere: the next one goes on.
+struct Repairs: Sendable {
+    let pool: PostgresPool
+    let store: any ObjectStore
+    let bucket: BucketIdentity
+    let doorbell: Doorbell
+    let time: any TimeSource
+    let random: any RandomSource
+    let figures: RepairFigures
+    let logger: Logger
+    /// For so long an object must have been seen without a row before it goes to the trash.
+    let quarantineAge: Duration
+    /// So old must it be by the store's clock.
+    let objectAge: Duration
+    /// How long a file that is removed can be restored by its owner.
+    let retention: Duration
+
+    static let leaseName = "repair"
+    static let leaseTTL: Duration = .seconds(60)
+    static let itemLimit = 20_000
+
+    var guardian: RepairGuard { RepairGuard(pool: pool, bucket: bucket, time: time) }
+
+    /// Makes a plan of the findings of a complete check and stores it.
+    ///
+    /// - Parameters:
+    ///   - actor: who asked, as the audit trail names callers.
+    ///   - policy: what somebody chose instead of each kind's first action.
+    ///   - ids: only these findings; nil for all of the scope.
+    func plan(
+        check: UUID,
+        scope: RepairScope,
+        by actor: String,
+        reason: String,
+        policy: [RepairKind: RepairAction] = [:],
+        kinds: [RepairKind]? = nil,
+        findings ids: [Int64]? = nil
+    ) async throws(RepairFailure) -> RepairPlan {
+        do {
+            guard let facts = try await RepairSourceStore.check(check, on: pool) else {
+                throw RepairFailure.noSuchCheck
+            }
+            guard facts.isCompleted, facts.isComplete else { throw RepairFailure.refused(.checkIncomplete) }
+            let items = try await items(of: check, kinds ?? scope.kinds, ids, RepairPlanner(policy: policy))
+            let plan = newPlan(check, facts, scope, actor, reason, items)
+            try await pool.withTransaction { (tx: borrowing Transaction) async throws(DatabaseError) in
+                try await RepairPlanStore.insert(plan, in: tx)
+                try await RepairItemStore.insert(items, of: plan.id, in: tx)
+            }
+            guard let stored = try await RepairPlanStore.find(plan.id, on: pool) else {
+                throw RepairFailure.noSuchPlan
+            }
+            return stored
+        } catch let failure as RepairFailure { throw failure } catch let failure as DatabaseError {
+            throw .database(failure)
+        } catch let failure as TransactionError<DatabaseError> { throw RepairFailure(failure) } catch {
+            throw .interrupted
+        }
+    }
+
+    func outcome(of id: UUID) async throws(RepairFailure) -> RepairOutcome {
+        do throws(DatabaseError) {
+            if let plan = try await RepairPlanStore.find(id, on: pool) {
+                return RepairOutcome(plan: plan, counts: try await RepairItemStore.counts(of: id, on: pool))
+            }
+        } catch { throw .database(error) }
+        throw .noSuchPlan
+    }
+
+    private func items(
+        of check: UUID,
+        _ kinds: [RepairKind],
+        _ ids: [Int64]?,
+        _ planner: RepairPlanner
+    ) async throws -> [RepairItem] {
+        var items: [RepairItem] = []
+        while true {
+            let page = try await RepairSourceStore.findings(
+                of: check,
+                after: items.last?.findingID ?? 0,
+                kinds: kinds,
+                ids: ids,
+                limit: 1_000,
+                on: pool
+            )
+            for finding in page { items.append(planner.item(items.count + 1, finding)) }
+            guard items.count <= Self.itemLimit else {
+                throw RepairFailure.refused(.tooManyFindings(limit: Self.itemLimit))
+            }
+            if page.isEmpty { return items }
+        }
+    }
+
+    private func newPlan(
+        _ check: UUID,
+        _ facts: RepairSourceStore.Check,
+        _ scope: RepairScope,
+        _ actor: String,
+        _ reason: String,
+        _ items: [RepairItem]
+    ) -> RepairPlan {
+        let id = UUID.version7(at: time.now, from: random)
+        let tally = RepairTally(items)
+        return RepairPlan(
+            id: id,
+            checkID: check,
+            scope: scope,
+            reason: reason,
+            createdBy: actor,
+            incarnation: facts.incarnation,
+            state: .planned,
+            stopReason: nil,
+            itemCount: Int64(items.count),
+            harmCount: tally.harmCount,
+            byteCount: tally.byteCount,
+            checkedCount: facts.checkedCount,
+            hash: PlanHash.of(
+                id,
+                check: check,
+                scope: scope,
+                reason: reason,
+                incarnation: facts.incarnation,
+                checkedCount: facts.checkedCount,
+                items
+            ),
+            startedBy: nil,
+            isConfirmed: false,
+            createdAt: time.now,
+            finishedAt: nil
+        )
+    }
+}
