@@ -34,6 +34,10 @@ extension Wiring {
             Canary.show(every: canaryInterval, surroundings)
             watches.append(ProgramService(canary(every: canaryInterval)))
         }
+        if config.rounds.checkInterval > .zero {
+            let round = ConsistencyRound(checks: checks, repairs: repairs)
+            watches.append(ProgramService(scheduler(round, config.rounds)))
+        }
         return watches
     }
 

@@ -22,9 +22,7 @@ import TransactionalOutbox
 
 /// What a check has found, planted without one.
 extension ServiceUnderTest {
-    static let root = "wb_root"
-
-    /// A service whose bucket is its own, with an operator's token; objects need not have been seen for long.
+    /// A service whose bucket is its own; objects need not have been seen for long.
     static func withRepairs(
         _ change: @Sendable (inout ServiceOptions) throws -> Void = { _ in },
         _ body: (ServiceUnderTest) async throws -> Void
@@ -33,10 +31,6 @@ extension ServiceUnderTest {
             options.limits.quarantineAge = .zero
             try change(&options)
         }) { service in
-            try await TokenStore(service.pool).insert(
-                root,
-                for: Caller(tenant: "ops", principal: "root", roles: [.superuser])
-            )
             let identity = BucketIdentity(store: service.store, pool: service.pool)
             try await identity.claim(time: SystemTime(), random: SystemRandom())
             try await body(service)

@@ -44,8 +44,6 @@ struct SafeModeRouteTests {
         _ service: ServiceUnderTest,
         _ cluster: ThrowawayCluster
     ) async throws -> (backup: String, key: String) {
-        let operators = Caller(tenant: "ops", principal: "root", roles: [.user, .superuser])
-        try await TokenStore(service.pool).insert(Self.root, for: operators)
         let off = try await show(service)
         #expect(off.status == 200 && off.text.contains("\"safe_mode\":false"), "\(off.text)")
         #expect(try await leave(service, #"{"reason":"no need"}"#, as: Self.root).status == 200)
