@@ -1,5 +1,8 @@
 import Determinism
 
+import struct FoundationEssentials.Data
+import class FoundationEssentials.JSONDecoder
+
 /// What a check has to say. Zero findings mean something only where it is complete.
 struct CheckReport: Codable, Equatable, Sendable {
     struct Coverage: Codable, Equatable, Sendable {
@@ -50,6 +53,14 @@ struct CheckReport: Codable, Equatable, Sendable {
         case startedAt = "started_at"
         case finishedAt = "finished_at"
     }
+}
+
+extension StoredCheck {
+    /// What the check found, by kind; nil until it has ended.
+    var counts: [String: Int64]? {
+        report.flatMap { try? JSONDecoder().decode(CheckReport.self, from: Data($0.utf8)) }?.counts
+    }
+    var hasFindings: Bool { counts?.values.contains { $0 > 0 } ?? false }
 }
 
 extension CheckReport {

@@ -155,8 +155,11 @@ struct CheckRun: Sendable {
                 finishedAt: now
             )
             written.withLock { $0 = report }
-            try await FindingStore.noteSightings(of: check.id, isComplete: report.isComplete, in: tx)
-            if trouble.isEmpty { try await RangeStore.note(progress, of: check, in: tx) }
+            // What was seen while the surroundings changed is no sighting: a repair will rest on it.
+            if trouble.isEmpty {
+                try await FindingStore.noteSightings(of: check.id, isComplete: report.isComplete, in: tx)
+                try await RangeStore.note(progress, of: check, in: tx)
+            }
             return try await CheckStore.end(check.id, report, in: tx)
         }
         guard let report = written.withLock({ $0 }) else { throw .stopped }

@@ -62,6 +62,16 @@ struct ConsistencyChecks: Service {
         }
     }
 
+    /// What is known best of this database: the newest check that compared everything, unless a later one has found something.
+    func verdict() async throws(CheckRefusal) -> StoredCheck? {
+        let here: String?
+        do { here = try await ComparisonStore.incarnation(on: pool) } catch { throw .database(error) }
+        guard let last = try await newest(complete: false), last.incarnation == here else { return nil }
+        if last.isComplete == true || last.hasFindings { return last }
+        let complete = try await newest(complete: true)
+        return complete?.incarnation == here ? complete : nil
+    }
+
     func find(_ id: UUID) async throws(CheckRefusal) -> StoredCheck {
         do {
             guard let check = try await CheckStore.find(id, on: pool) else { throw CheckRefusal.notFound }

@@ -40,7 +40,8 @@ struct MultipartPart: CheckPart {
     ) async throws(CheckFailure) -> (findings: [Finding], inFlightCount: Int) {
         let uploads = uploads.filter { !ObjectKeyForm.isReserved($0.key) }
         let before = try await rows(of: uploads)
-        let suspects = uploads.filter { Self.trouble($0, before[KeyText($0.key)]) != nil }
+        let now = tools.time.now
+        let suspects = uploads.filter { Self.trouble($0, before[KeyText($0.key)], now) != nil }
         guard !suspects.isEmpty else { return ([], 0) }
         do { try await tools.time.sleep(for: tools.settings.recheckPause) } catch { throw .stopped }
         var findings: [Finding] = []
@@ -51,7 +52,7 @@ struct MultipartPart: CheckPart {
             // After the store was asked: a row that is the same still was right all the while.
             let after = try await rows(of: [suspect])[key]
             let isSame = after.map { $0.isUnchanged(since: before[key]) } ?? (before[key] == nil)
-            guard isOpen, isSame, let trouble = Self.trouble(suspect, after) else {
+            guard isOpen, isSame, let trouble = Self.trouble(suspect, after, now) else {
                 inFlightCount += 1
                 continue
             }
@@ -60,13 +61,18 @@ struct MultipartPart: CheckPart {
         return (findings, inFlightCount)
     }
 
+    /// For so long a request that opened a multipart upload may take to abort it.
+    private static let abortPatience: Duration = .seconds(900)
+
     /// Why nobody will ever complete it, or abort it; nil when somebody will.
-    private static func trouble(_ upload: UploadsPage.Upload, _ row: RowFacts?) -> String? {
+    private static func trouble(_ upload: UploadsPage.Upload, _ row: RowFacts?, _ now: Timestamp) -> String? {
         guard let row else { return "no row has its key" }
         switch row.uploadState {
         case .pending, .active, .completing:
             // One that is not recorded yet may be the one that is about to be.
             guard let recorded = row.multipartID, recorded != upload.uploadID else { return nil }
+            // Of two that were opened at the same time the loser is aborted by whoever opened it.
+            if let initiated = upload.initiated, now.duration(since: initiated) < abortPatience { return nil }
             return "the upload is \(row.uploadState.rawValue) with another multipart upload"
         case .completed, .reaped: return "the upload is \(row.uploadState.rawValue)"
         // Its removal is under way; one that takes too long is stuck.

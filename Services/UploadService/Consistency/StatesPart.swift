@@ -1,5 +1,6 @@
 import Determinism
 import PostgresClient
+import ServiceParts
 
 /// Looks for rows that should have moved on long ago.
 struct StatesPart: CheckPart {
@@ -13,6 +14,11 @@ struct StatesPart: CheckPart {
         save: @Sendable (PartProgress, [Finding]) async throws(CheckFailure) -> Void
     ) async throws(CheckFailure) {
         var progress = PartProgress()
+        if try await asked({ () throws(DatabaseError) in try await SafeMode.isOn(on: tools.pool) }) {
+            progress.skipped = "safe mode holds rows where they are"
+            progress.isDone = true
+            return try await save(progress, [])
+        }
         var after: StuckRow?
         repeat {
             let page = try await page(after: after)

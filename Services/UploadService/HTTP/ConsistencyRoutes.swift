@@ -36,11 +36,11 @@ struct ConsistencyRoutes: Sendable {
         return try Self.underWay(try await checks.find(try await checks.start(asked)))
     }
 
-    /// The newest check that compared everything; without one, a check is begun, or joined, and waited for.
+    /// What is known best; when nothing is known of this database, a check is begun, or joined, and waited for.
     private func newest(_ request: Request, _ context: ServiceContext) async throws -> Response {
         let query = try QueryItems(of: request, known: ["wait"])
         let limit = try query.integer("wait", default: 30, in: 0...60)
-        if let check = try await checks.newest(complete: true) { return try Self.answer(check) }
+        if let check = try await checks.verdict() { return try Self.answer(check) }
         let id: UUID
         do {
             let asked = CheckRequest(requestedBy: Self.name(try context.requireCaller()))

@@ -1,5 +1,3 @@
-import struct FoundationEssentials.Data
-import class FoundationEssentials.JSONDecoder
 import struct FoundationEssentials.UUID
 
 /// What the scheduler does: a full check, a plan of all it found, and that plan as far as the brake allows.
@@ -19,10 +17,9 @@ struct ConsistencyRound: ScheduledWork {
             try Task.checkCancellation()
             check = try await checks.wait(for: id, upTo: Self.patience)
         }
-        guard check.state == .completed, let report = check.report else {
+        guard check.state == .completed, let counts = check.counts else {
             throw UnfinishedCheck(id: id, state: check.state)
         }
-        let counts = try JSONDecoder().decode(CheckReport.self, from: Data(report.utf8)).counts
         return ScheduledCheck(
             id: id,
             isComplete: check.isComplete ?? false,

@@ -8,8 +8,13 @@ enum LossStore {
     private static let uploads: Statement = """
         SELECT file_id, id, state, object_key FROM uploads WHERE file_id = ANY ($1::uuid[])
         """
+    /// Not one whose row is still open although it was begun before the restore: the upload may have been acknowledged, and
+    /// whoever takes it over would discard it.
     private static let keys: Statement = """
-        SELECT object_key FROM uploads WHERE object_key = ANY ($1::text[])
+        SELECT object_key FROM uploads u
+         WHERE object_key = ANY ($1::text[])
+           AND (state NOT IN ('PENDING', 'ACTIVE', 'COMPLETING')
+             OR created_at > (SELECT max(entered_at) FROM safe_mode WHERE left_at IS NULL))
         """
 
     struct FileRow: Sendable {
