@@ -39,5 +39,10 @@ enum Schema {
             name: "idempotency_keys",
             sql: String(decoding: PackageResources.m0004_idempotency_keys_sql, as: UTF8.self)
         ),
+        Migration(
+            number: 14,
+            name: "quotas",
+            sql: String(decoding: PackageResources.m0010_quotas_sql, as: UTF8.self)
+        ),
     ]
 }

@@ -114,6 +114,11 @@ struct Wiring: Sendable {
             let authentication = BearerAuthentication(TokenStore(surroundings.pool))
             files.add(to: router.group("api/v1/files").add(middleware: authentication))
             uploads.add(to: router.group("api/v1/uploads").add(middleware: authentication))
+            QuotaRoutes(actions: QuotaActions(pool: surroundings.pool)).add(
+                to: router.group("api/v1/quotas").add(middleware: authentication).add(
+                    middleware: RequireSuperuser()
+                )
+            )
         }
     }
 }

@@ -39,6 +39,8 @@ enum ErrorCode: String, CaseIterable, Sendable {
     case storeUnavailable = "STORE_UNAVAILABLE"
     case storeRefused = "STORE_REFUSED"
     case storeFull = "STORE_FULL"
+    case quotaExceeded = "QUOTA_EXCEEDED"
+    case quotaNotFound = "QUOTA_NOT_FOUND"
 }
 
 extension Problem {

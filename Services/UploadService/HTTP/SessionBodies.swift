@@ -196,7 +196,7 @@ extension Request {
     /// Reads a JSON body, strictly: a member that is misspelt may be the one that mattered. An empty one counts as `{}`.
     ///
     /// - Parameter form: finishes the sentence "The request body …" when it is anything else.
-    fileprivate func decoded<Body: Decodable>(
+    func decoded<Body: Decodable>(
         _: Body.Type,
         members: [String],
         _ context: ServiceContext,

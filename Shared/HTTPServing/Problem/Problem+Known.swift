@@ -29,6 +29,12 @@ extension Problem {
         detail: "The caller may not do this."
     )
 
+    public static let superuserRequired = Problem(
+        status: 403,
+        code: "SUPERUSER_REQUIRED",
+        detail: "This path is for operators: it needs a token with the role superuser."
+    )
+
     static let routeUnknown = Problem(
         status: 404,
         code: "NOT_FOUND",

@@ -38,10 +38,15 @@ struct ServiceOptions {
 
 /// The whole service in this process on a free port: real PostgreSQL, a real store, real sockets, no Kafka.
 struct ServiceUnderTest: Sendable {
-    /// Two owners of one tenant, and one of another.
+    /// Two owners of one tenant, one of another, and an operator.
     static let ann = "wb_ann"
     static let bob = "wb_bob"
     static let zoe = "wb_zoe"
+    static let root = "wb_root"
+    private static let callers: [(String, String, String, Set<Role>)] = [
+        (ann, "acme", "ann", [.user]), (bob, "acme", "bob", [.user]), (zoe, "zeta", "zoe", [.user]),
+        (root, "operations", "root", [.user, .superuser]),
+    ]
 
     let port: Int
     /// The test's own connections, which no fault touches.
@@ -65,10 +70,10 @@ struct ServiceUnderTest: Sendable {
         defer { Task { await Turnstile.services.leave() } }
         try await withDatabase(options.database) { pool in
             try await Migrator.migrate(Schema.migrations, on: pool)
-            for (token, tenant, name) in [(ann, "acme", "ann"), (bob, "acme", "bob"), (zoe, "zeta", "zoe")] {
+            for (token, tenant, name, roles) in callers {
                 try await TokenStore(pool).insert(
                     token,
-                    for: Caller(tenant: tenant, principal: name, roles: [.user])
+                    for: Caller(tenant: tenant, principal: name, roles: roles)
                 )
             }
             try await TestBucket.with { bucket, store in
@@ -172,22 +177,6 @@ struct Answer: Sendable {
     var json: JSONValue { JSONValue(body) }
     var code: String? { json["errorCode"].text }
     var id: String { json["id"].text ?? "" }
-}
-
-/// JSON, looked into without ceremony; what is not there is null.
-struct JSONValue {
-    private let value: Any?
-
-    init(_ bytes: [UInt8]) { value = try? JSONSerialization.jsonObject(with: Data(bytes)) }
-    private init(value: Any?) { self.value = value }
-
-    subscript(name: String) -> JSONValue { JSONValue(value: (value as? [String: Any])?[name]) }
-    subscript(index: Int) -> JSONValue {
-        JSONValue(value: (value as? [Any]).flatMap { $0.indices.contains(index) ? $0[index] : nil })
-    }
-    var text: String? { value as? String }
-    var number: Int? { (value as? NSNumber)?.intValue }
-    var items: [JSONValue] { (value as? [Any])?.map { JSONValue(value: $0) } ?? [] }
 }
 
 extension ServiceUnderTest {
