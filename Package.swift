@@ -58,7 +58,8 @@ func library(_ name: String, _ pkgConfig: String, _ package: String) -> Target {
 
 /// What a test may look into: all of it.
 let everything: [Target.Dependency] = [
-    "AccessTokens", "CChecksums", "Correlation", "Determinism", "DevStore", "Digests", "EventBinding",
+    "AccessTokens", "AuditTrail", "CChecksums", "Correlation", "Determinism", "DevStore", "Digests",
+    "EventBinding",
     "EventContracts",
     "FaultPoints",
     "HTTPServing", "IdempotentConsumer", "IdempotentInbox", "IndexerService", "KafkaClient", "Leases",
@@ -125,6 +126,7 @@ let package = Package(
         ),
         shared("Leases", ["Determinism", "PostgresClient"]),
         shared("AccessTokens", ["Determinism", "Digests", "PostgresClient"]),
+        shared("AuditTrail", ["Determinism", "Digests", "PostgresClient"]),
         shared(
             "EventBinding",
             ["Correlation", "EventContracts", "IdempotentInbox", "PostgresClient", "TransactionalOutbox"]
@@ -175,13 +177,13 @@ let package = Package(
         program(
             "UploadService",
             [
-                "AccessTokens", "Correlation", "Determinism", "Digests", "EventBinding", "EventContracts",
-                "FaultPoints",
+                "AccessTokens", "AuditTrail", "Correlation", "Determinism", "Digests", "EventBinding",
+                "EventContracts", "FaultPoints",
                 "HTTPServing", "IdempotentConsumer", "IdempotentInbox", "KafkaClient", "Leases",
                 "ObjectStore",
                 "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceParts", "ServiceSettings",
                 "TransactionalOutbox",
-                hummingbird, httpTypes, lifecycle, logging, nioCore,
+                asyncHTTPClient, hummingbird, httpTypes, lifecycle, logging, nioCore,
             ],
             resources: [.embedInCode("Migrations")]
         ),
@@ -195,8 +197,8 @@ let package = Package(
         program(
             "IndexerService",
             [
-                "AccessTokens", "Correlation", "Determinism", "Digests", "EventBinding", "EventContracts",
-                "FaultPoints",
+                "AccessTokens", "AuditTrail", "Correlation", "Determinism", "Digests", "EventBinding",
+                "EventContracts", "FaultPoints",
                 "HTTPServing", "IdempotentConsumer", "IdempotentInbox", "KafkaClient", "Leases",
                 "ObjectStore",
                 "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceParts", "ServiceSettings",
@@ -208,8 +210,8 @@ let package = Package(
         program(
             "WaybillCLI",
             [
-                "AccessTokens", "Determinism", "Digests", "IdempotentInbox", "ObjectStore", "PostgresClient",
-                "SagaEngine", "ServiceBootstrap", "TransactionalOutbox",
+                "AccessTokens", "AuditTrail", "Determinism", "Digests", "IdempotentInbox", "ObjectStore",
+                "PostgresClient", "SagaEngine", "ServiceBootstrap", "TransactionalOutbox",
                 arguments, asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix, signals,
             ]
         ),

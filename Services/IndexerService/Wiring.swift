@@ -95,6 +95,8 @@ func httpServer(_ config: IndexerConfig, _ pool: PostgresPool, _ frame: ProgramF
         operational.add(to: router)
         let guarded = router.group().add(middleware: BearerAuthentication(TokenStore(pool)))
         SearchRoute(store: SearchStore(pool)).add(to: guarded)
+        let entries = guarded.group("\(EntryRoutes.path)").add(middleware: RequireSuperuser())
+        EntryRoutes(store: EntryStore(pool)).add(to: entries)
     }
     return HTTPServer(
         config.http,

@@ -49,9 +49,10 @@ struct UploadService {
             health.add("database") { try await pool.ping() }
             health.add("object_store") { try await bucket.confirm() }
             health.add("kafka", required: false) { try replies.figures.check() }
-            return [
-                ProgramService(pool),
-                ProgramService(StoreConnections(store)),
+            let indexer = wiring.surroundings.indexer.map { ProgramService(IndexerConnections(client: $0)) }
+            let connections =
+                [ProgramService(pool), ProgramService(StoreConnections(store))] + (indexer.map { [$0] } ?? [])
+            return connections + [
                 ProgramService(wiring.doorbell),
                 ProgramService(schema, mayFinish: true),
                 ProgramService(
@@ -86,7 +87,8 @@ extension Surroundings {
             random: frame.random,
             metrics: frame.metrics,
             health: frame.health,
-            makeLogger: frame.makeLogger
+            makeLogger: frame.makeLogger,
+            indexer: config.indexer.map { IndexerClient($0) }
         )
     }
 }

@@ -41,6 +41,11 @@ enum Schema {
         ),
         Migration(
             number: 14,
+            name: "consistency",
+            sql: String(decoding: PackageResources.m0005_consistency_sql, as: UTF8.self)
+        ),
+        Migration(
+            number: 15,
             name: "quotas",
             sql: String(decoding: PackageResources.m0010_quotas_sql, as: UTF8.self)
         ),

@@ -18,6 +18,8 @@ struct UploadConfig: Sendable {
     let limits: UploadLimits
     let transfers: TransferBudget.Limits
     let faults: any Faults
+    /// Nil: the index is not compared.
+    let indexer: IndexerClient.Settings?
 
     init(_ environment: [String: String]) throws(ConfigurationError) {
         var reader = SettingsReader(environment: environment)
@@ -41,6 +43,7 @@ struct UploadConfig: Sendable {
                 << 20
         )
         faults = reader.faults()
+        indexer = reader.indexer()
         try reader.finish()
     }
 }
@@ -101,6 +104,17 @@ struct UploadLimits: Sendable {
 }
 
 extension SettingsReader {
+    /// `WAYBILL_INDEXER_URL` and `WAYBILL_INDEXER_TOKEN`, both or neither.
+    fileprivate mutating func indexer() -> IndexerClient.Settings? {
+        var url = url("WAYBILL_INDEXER_URL", default: "", schemes: ["http", "https"])
+        let token = secret("WAYBILL_INDEXER_TOKEN", default: "")
+        if url.isEmpty != token.reveal().isEmpty {
+            report("WAYBILL_INDEXER_URL and WAYBILL_INDEXER_TOKEN are set both or neither")
+        }
+        while url.hasSuffix("/") { url.removeLast() }
+        return url.isEmpty ? nil : IndexerClient.Settings(url: url, token: token)
+    }
+
     /// A setting whose name says that it is in whole seconds.
     fileprivate mutating func seconds(
         _ name: String,

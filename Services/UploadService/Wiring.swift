@@ -22,6 +22,8 @@ struct Surroundings: Sendable {
     let metrics: MetricsRegistry
     let health: HealthRegistry
     let makeLogger: @Sendable (String) -> Logger
+    /// Nil: nobody said where the indexer is.
+    var indexer: IndexerClient?
 }
 
 /// The service's own parts, wired.

@@ -62,7 +62,7 @@ enum Layers {
         ["EventContracts"],
         ["Digests", "PostgresClient", "KafkaClient"],
         ["ObjectStore"],
-        ["TransactionalOutbox", "IdempotentInbox", "SagaEngine", "Leases", "AccessTokens"],
+        ["TransactionalOutbox", "IdempotentInbox", "SagaEngine", "Leases", "AccessTokens", "AuditTrail"],
         ["EventBinding", "IdempotentConsumer", "ServiceBootstrap"],
         ["HTTPServing"],
         ["ServiceSettings"],
@@ -75,7 +75,7 @@ enum Layers {
     /// What a target may not reach, beyond its layer.
     static let barriers: [(targets: Set<String>, never: Set<String>, reason: String)] = [
         (
-            ["TransactionalOutbox", "IdempotentInbox", "SagaEngine", "Leases", "AccessTokens"],
+            ["TransactionalOutbox", "IdempotentInbox", "SagaEngine", "Leases", "AccessTokens", "AuditTrail"],
             ["KafkaClient", "ObjectStore", "HTTPServing", "EventContracts"],
             "mechanisms know PostgreSQL only"
         ),

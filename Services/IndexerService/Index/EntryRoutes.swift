@@ -1,0 +1,91 @@
+import Determinism
+import HTTPServing
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import PostgresClient
+
+import struct FoundationEssentials.UUID
+
+/// `GET /api/v1/index/entries?after=&limit=` and `/api/v1/index/entries/{id}`: what the index holds, of all tenants, for
+/// whoever compares it with the files themselves.
+struct EntryRoutes: Sendable {
+    static let path = "api/v1/index/entries"
+    private static let limits = 1...5_000
+    private static let parameterCode = "INVALID_PARAMETER"
+
+    let store: EntryStore
+
+    /// - Parameter routes: guarded by authentication, and for superusers only.
+    func add(to routes: some RouterMethods<ServiceContext>) {
+        routes.get { request, _ in try await page(request) }
+        routes.get("{id}") { request, context in try await entry(request, context) }
+    }
+
+    private func page(_ request: Request) async throws -> Response {
+        let query = try QueryItems(
+            request.uri.query,
+            known: ["after", "limit"],
+            code: Self.parameterCode
+        )
+        let limit = try query.integer("limit", default: 1_000, in: Self.limits)
+        var after: UUID?
+        if let text = try query.text("after") {
+            guard let id = UUID(text: text) else { throw query.refusal("after", "must be a file's id") }
+            after = id
+        }
+        // One more than asked for tells whether there is another page.
+        let entries = try await Self.answered { () throws(DatabaseError) in
+            try await store.page(after: after, limit: limit + 1)
+        }
+        let page = entries.prefix(limit)
+        let items = page.map(\.json).joined(separator: ",")
+        let next = entries.count > limit ? page.last.map { "\"\($0.fileID.text)\"" } : nil
+        return Self.response("{\"entries\":[\(items)],\"next_after\":\(next ?? "null")}")
+    }
+
+    private func entry(_ request: Request, _ context: ServiceContext) async throws -> Response {
+        _ = try QueryItems(request.uri.query, known: [], code: Self.parameterCode)
+        guard let id = context.parameters.get("id").flatMap({ UUID(text: $0) }),
+            let entry = try await Self.answered({ () throws(DatabaseError) in try await store.find(id) })
+        else {
+            throw Problem(
+                status: 404,
+                code: "ENTRY_NOT_FOUND",
+                detail: "The index holds nothing of such a file."
+            )
+        }
+        return Self.response(entry.json)
+    }
+
+    private static func answered<Value>(
+        _ body: () async throws(DatabaseError) -> Value
+    ) async throws(Problem) -> Value {
+        do { return try await body() } catch {
+            guard error.isTransient else { throw .internalError }
+            throw Problem(
+                status: 503,
+                code: "INDEX_UNAVAILABLE",
+                detail: "The index cannot be read at the moment. Send the request again.",
+                isRetryable: true,
+                retryAfterSeconds: 5
+            )
+        }
+    }
+
+    private static func response(_ json: String) -> Response {
+        Response(
+            status: .ok,
+            headers: [.contentType: "application/json", .cacheControl: "no-store"],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: json))
+        )
+    }
+}
+
+extension IndexEntry {
+    /// Its members are ids, numbers and names of states: none needs to be escaped.
+    fileprivate var json: String {
+        "{\"file_id\":\"\(fileID.text)\",\"version\":\(version),\"state\":\"\(state)\","
+            + "\"index_state\":\"\(indexState)\"}"
+    }
+}
