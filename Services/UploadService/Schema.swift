@@ -63,5 +63,10 @@ enum Schema {
             name: "rounds",
             sql: String(decoding: PackageResources.m0009_rounds_sql, as: UTF8.self)
         ),
+        Migration(
+            number: 20,
+            name: "quotas",
+            sql: String(decoding: PackageResources.m0010_quotas_sql, as: UTF8.self)
+        ),
     ]
 }

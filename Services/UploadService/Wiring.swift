@@ -144,6 +144,7 @@ struct Wiring: Sendable {
         AuditRoutes(pool: pool).add(to: operators.group("audit"))
         SafeModeRoutes(pool: pool).add(to: operators.group("safe-mode"))
         RepairRoutes(repairs: repairs).add(to: operators)
+        QuotaRoutes(actions: QuotaActions(pool: pool)).add(to: operators.group("quotas"))
     }
 }
 

@@ -13,7 +13,7 @@ struct WaybillCLI: AsyncParsableCommand {
             """,
         subcommands: [
             UploadCommand.self, ListCommand.self, GetCommand.self, RemoveCommand.self, RestoreCommand.self,
-            StatusCommand.self, TokenCommand.self, OutboxCommand.self, OffsetsCommand.self,
+            StatusCommand.self, QuotaCommand.self, TokenCommand.self, OutboxCommand.self, OffsetsCommand.self,
             ParkedCommand.self, AuditCommand.self, RepublishCommand.self, CheckCommand.self,
             RepairCommand.self, SafeModeCommand.self,
         ]

@@ -47,6 +47,8 @@ enum ErrorCode: String, CaseIterable, Sendable {
     case checkNotFound = "CHECK_NOT_FOUND"
     case topicUnknown = "TOPIC_UNKNOWN"
     case brokerUnavailable = "BROKER_UNAVAILABLE"
+    case quotaExceeded = "QUOTA_EXCEEDED"
+    case quotaNotFound = "QUOTA_NOT_FOUND"
 }
 
 extension Problem {

@@ -24,6 +24,12 @@ extension UploadFailure: ProblemConvertible {
                 413,
                 "The file is larger than the \(limit) bytes this service takes. Nothing was kept."
             )
+        case .quotaExceeded:
+            return Problem(
+                .quotaExceeded,
+                507,
+                "The tenant's quota does not allow for so much more. Nothing was kept; files whose bytes are gone make room."
+            )
         case .busy: return .busy
         case .digestMismatch(let declared, let actual):
             return Problem(

@@ -200,7 +200,7 @@ extension UploadFailure {
     /// Whether another file of the same request may fare better, and its bytes can still be read.
     fileprivate var isAboutOneFile: Bool {
         switch self {
-        case .nameTaken, .nameTooLong, .digestMismatch, .sizeMismatch: true
+        case .nameTaken, .nameTooLong, .quotaExceeded, .digestMismatch, .sizeMismatch: true
         case .tooLarge, .busy, .bodyFailed, .store, .database, .outcomeUnknown, .lost: false
         }
     }

@@ -37,7 +37,7 @@ struct UploadSaga: Sendable {
     /// Reserves the row and its key.
     ///
     /// - Returns: the claim under which the caller drives the saga.
-    /// - Throws: `.nameTooLong`: nothing was written. `.database`: nothing was written, or a row that will be discarded.
+    /// - Throws: `.nameTooLong`, `.quotaExceeded`: nothing was written. `.database`: nothing was written, or a row that will be discarded.
     func begin(_ upload: Upload, lease: Duration) async throws(UploadFailure) -> SagaClaim {
         do {
             let saga = NewSaga(
@@ -55,9 +55,6 @@ struct UploadSaga: Sendable {
             try faults.reach(.afterUploadReserved)
             return SagaClaim(of: saga, log: log)
         } catch let failure as TransactionError<any Error> {
-            if let reason = failure.databaseError, reason.isViolation(of: UploadStore.nameLimit) {
-                throw .nameTooLong
-            }
             throw UploadFailure(failure)
         } catch { throw .lost }
     }

@@ -28,10 +28,11 @@ extension UploadSessions {
             }
             try faults.reach(.afterSessionOpened)
         } catch let failure as TransactionError<any Error> {
-            if let reason = failure.databaseError, reason.isViolation(of: UploadStore.nameLimit) {
-                throw .refused(.nameTooLong)
+            let reason = UploadFailure(failure)
+            switch reason {
+            case .nameTooLong, .quotaExceeded: throw .refused(reason)
+            default: throw SessionFailure(failure)
             }
-            throw SessionFailure(failure)
         } catch { throw .database(.connectionLost("\(error)")) }
         let session: UploadSession
         do throws(SessionFailure) { session = try await find(upload.id, of: owner) } catch .notFound {

@@ -12,6 +12,8 @@ enum UploadFailure: Error, Sendable {
     /// In normalization form C the name has more than 1 024 bytes. Nothing is kept.
     case nameTooLong
     case tooLarge(limit: Int64)
+    /// The tenant may not store so much more. Nothing is kept.
+    case quotaExceeded
     /// As many transfers are under way as there may be. Not a byte was read.
     case busy
     case digestMismatch(declared: String, actual: String)
@@ -33,13 +35,24 @@ extension UploadFailure {
     init(_ failure: TransactionError<any Error>) {
         switch failure {
         case .rolledBack(let reason as UploadFailure): self = reason
-        case .rolledBack(let reason as DatabaseError): self = .database(reason)
+        case .rolledBack(let reason as DatabaseError): self = Self(reason)
         case .rolledBack(StepFailure.lost), .rolledBack(KeyFailure.overtaken): self = .lost
         // A step's record fails in this way only when the database did not answer.
         case .rolledBack(StepFailure.transient(let reason)): self = .database(.connectionLost(reason))
         case .rolledBack(let reason): self = .database(.unexpectedResult("\(reason)"))
         case .notStarted(let reason), .commitOutcomeUnknown(let reason): self = .database(reason)
         case .commitRefused(let reason): self = .database(reason)
+        }
+    }
+
+    /// What the database holds rows to, and this program cannot tell beforehand.
+    private init(_ reason: DatabaseError) {
+        if reason.isViolation(of: UploadStore.nameLimit) {
+            self = .nameTooLong
+        } else if reason.isViolation(of: QuotaStore.limit) {
+            self = .quotaExceeded
+        } else {
+            self = .database(reason)
         }
     }
 
@@ -53,7 +66,7 @@ extension UploadFailure {
     /// earlier attempt. Whatever else fails leaves an earlier attempt whose answer was lost as uncertain as it was.
     var isVerdict: Bool {
         switch self {
-        case .lost, .nameTaken: true
+        case .lost, .nameTaken, .quotaExceeded: true
         case .nameTooLong, .tooLarge, .busy, .digestMismatch, .sizeMismatch, .bodyFailed, .store, .database,
             .outcomeUnknown:
             false
@@ -66,7 +79,8 @@ extension UploadFailure {
         case .lost: .lost
         // Whoever claims the saga next finds out what became of the commit.
         case .database, .outcomeUnknown: .transient("\(self)")
-        case .nameTaken, .nameTooLong, .tooLarge, .busy, .digestMismatch, .sizeMismatch, .bodyFailed, .store:
+        case .nameTaken, .nameTooLong, .tooLarge, .quotaExceeded, .busy, .digestMismatch, .sizeMismatch,
+            .bodyFailed, .store:
             .definite("\(self)")
         }
     }
@@ -78,6 +92,7 @@ extension UploadFailure {
         case .nameTaken: DoomedUpload(state: .failed, reason: "a file of that name was stored meanwhile")
         case .nameTooLong: DoomedUpload(state: .failed, reason: "the name is too long")
         case .tooLarge(let limit): DoomedUpload(state: .failed, reason: "larger than \(limit) bytes")
+        case .quotaExceeded: DoomedUpload(state: .failed, reason: "the tenant's quota is used up")
         case .digestMismatch: DoomedUpload(state: .failed, reason: "the SHA-256 is not the declared one")
         case .sizeMismatch: DoomedUpload(state: .failed, reason: "the size is not the declared one")
         case .store(let failure): DoomedUpload(state: .failed, reason: "object store: \(failure)")

@@ -13,7 +13,8 @@ import struct FoundationEssentials.UUID
 
     @Test(arguments: [
         (UploadFailure.nameTaken(name: "a", existing: nil), 409, false), (.nameTooLong, 400, false),
-        (.tooLarge(limit: 1), 413, false), (.digestMismatch(declared: "a", actual: "b"), 422, false),
+        (.tooLarge(limit: 1), 413, false), (.quotaExceeded, 507, false),
+        (.digestMismatch(declared: "a", actual: "b"), 422, false),
         (.sizeMismatch(declared: 1, received: 2), 422, false),
         (.bodyFailed(RequestBodyFailure.stalled), 408, true),
         (.bodyFailed(RequestBodyFailure.disconnected), 400, true),
