@@ -21,6 +21,7 @@ struct CheckPlan: Sendable {
         }
         parts[CheckProgress.multipart] = PartProgress()
         parts[CheckProgress.states] = PartProgress()
+        parts[CheckProgress.quotas] = PartProgress()
         var events = PartProgress()
         if !hasEvents { events.skipped = "which versions were published is not kept" }
         parts[CheckProgress.events] = events

@@ -63,6 +63,7 @@ struct CheckProgress: Codable, Equatable, Sendable {
     static let states = "states"
     static let events = "events"
     static let index = "index"
+    static let quotas = "quotas"
 
     func total(_ name: CountName) -> Int64 {
         parts.values.reduce(0) { $0 + ($1.counts[name.rawValue] ?? 0) }

@@ -92,8 +92,6 @@ extension CheckReport {
             skipped["objects"] = "the listing does not show the deployment's marker"
         }
         let isComplete = skipped.isEmpty && !ranges.isEmpty
-        // There are no quotas: nothing of theirs can drift, and nothing is left unknown.
-        skipped[FindingKind.quotaDrift.rawValue] = "there are no quotas"
         id = check.id.text
         isConsistent = isComplete && found.values.allSatisfy { $0 == 0 }
         self.isComplete = isComplete

@@ -80,6 +80,7 @@ struct CheckRun: Sendable {
         switch name {
         case CheckProgress.multipart: MultipartPart(tools: tools)
         case CheckProgress.states: StatesPart(tools: tools)
+        case CheckProgress.quotas: QuotasPart(tools: tools)
         case CheckProgress.events: gaps.map { EventsPart(tools: tools, gaps: $0) }
         case CheckProgress.index: tools.indexer.map { IndexPart(tools: tools, client: $0) }
         default: RangePart(name: name, tools: tools, digestShare: digestShare)

@@ -22,6 +22,12 @@ struct EventsPart: CheckPart {
         save: @Sendable (PartProgress, [Finding]) async throws(CheckFailure) -> Void
     ) async throws(CheckFailure) {
         var progress = PartProgress()
+        guard try await canTell() else {
+            progress.skipped =
+                "nobody knows what is on the topic: no relay has led since the database was made, restored or failed over"
+            progress.isDone = true
+            return try await save(progress, [])
+        }
         var after: UUID?
         repeat {
             let page = try await page(after: after)
@@ -33,9 +39,14 @@ struct EventsPart: CheckPart {
             progress.add(page.count, to: .versions)
             progress.add(page.count - confirmed.count, to: .inFlight)
             after = page.count < Self.pageLimit ? nil : page.last?.fileID
+            if after == nil, try await !canTell() { progress.lose(["the database failed over meanwhile"]) }
             progress.isDone = after == nil
             try await save(progress, confirmed.map(Self.finding))
         } while after != nil
+    }
+
+    private func canTell() async throws(CheckFailure) -> Bool {
+        try await asked { () throws(DatabaseError) in try await PublicationStore.canTell(on: tools.pool) }
     }
 
     private func page(after: UUID?) async throws(CheckFailure) -> [PublicationGap] {
