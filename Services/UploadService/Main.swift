@@ -94,7 +94,6 @@ extension Wiring {
 
     fileprivate func addMetrics(_ config: UploadConfig, _ replies: ConsumerFigures, _ frame: ProgramFrame) {
         let (metrics, pool) = (frame.metrics, surroundings.pool)
-        SafeMode.show(pool, in: metrics, frame.health)
         ServiceMetrics(metrics, pool).add(consumer: IndexReplies.consumer, replies)
         surroundings.budget.addMetrics(to: metrics)
         CheckFigures(pool: pool).add(to: metrics)
