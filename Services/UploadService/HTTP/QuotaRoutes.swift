@@ -53,7 +53,9 @@ struct QuotaRoutes: Sendable {
             throw RequestRefusal.body("must have a byte_limit of 0 or more bytes")
         }
         return try .json(
-            QuotaDocument(try await asked { try await actions.set(tenant, byteLimit: body.byteLimit, by: actor) })
+            QuotaDocument(
+                try await asked { try await actions.set(tenant, byteLimit: body.byteLimit, by: actor) }
+            )
         )
     }
 
@@ -69,7 +71,9 @@ struct QuotaRoutes: Sendable {
     private func remove(_ request: Request, _ context: ServiceContext) async throws -> Response {
         let actor = Self.name(try context.requireCaller())
         let tenant = try tenant(request, context)
-        guard try await asked({ try await actions.remove(tenant, by: actor) }) else { throw Problem.quotaNotFound }
+        guard try await asked({ try await actions.remove(tenant, by: actor) }) else {
+            throw Problem.quotaNotFound
+        }
         return Response(status: .noContent)
     }
 
