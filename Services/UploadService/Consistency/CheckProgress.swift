@@ -14,11 +14,14 @@ struct PartProgress: Codable, Equatable, Sendable {
     var skipped: String?
     /// Of a range: its rows before they were compared.
     var rows: RangeDigest?
+    /// Of a range that is passed over: when it was compared.
+    var comparedAt: String?
 
     static let lossLimit = 5
 
     enum CodingKeys: String, CodingKey {
         case lower, upper, cursor, counts, losses, skipped, rows
+        case comparedAt = "compared_at"
         case isDone = "is_done"
     }
 
@@ -41,6 +44,8 @@ struct PartProgress: Codable, Equatable, Sendable {
 enum CountName: String, CaseIterable, Sendable {
     case objects, rows, digests
     case multipartUploads = "multipart_uploads"
+    /// Multipart uploads asked for because they were opened once.
+    case openings = "multipart_openings"
     case indexEntries = "index_entries"
     case indexRows = "index_rows"
     case states, versions
@@ -60,6 +65,7 @@ struct CheckProgress: Codable, Equatable, Sendable {
 
     static let ranges = "objects/"
     static let multipart = "multipart_uploads"
+    static let openings = "multipart_openings"
     static let states = "states"
     static let events = "events"
     static let index = "index"
