@@ -45,6 +45,8 @@ struct CheckReport: Encodable, Equatable, Sendable {
     let skipped: [String: String]
     let coverage: Coverage
     let incarnation: String
+    /// Where the comparison of keys got to, when it did not get to the end.
+    let cursor: String?
     let startedAt: String
     let finishedAt: String
     let details: [String: Int64]
@@ -53,7 +55,7 @@ struct CheckReport: Encodable, Equatable, Sendable {
     static let subjectLimit = 1_000
 
     enum CodingKeys: String, CodingKey {
-        case id, counts, checked, skipped, coverage, incarnation, details
+        case id, counts, checked, skipped, coverage, incarnation, cursor, details
         case isConsistent = "is_consistent"
         case isComplete = "complete"
         case orphanedObjects = "orphaned_minio_files"
@@ -109,6 +111,7 @@ extension CheckReport {
         self.skipped = skipped
         coverage = Coverage(check, Array(ranges), window)
         incarnation = check.incarnation
+        cursor = progress.cursor
         startedAt = check.startedAt.rfc3339
         self.finishedAt = finishedAt.rfc3339
     }
