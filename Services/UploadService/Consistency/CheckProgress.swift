@@ -68,4 +68,12 @@ struct CheckProgress: Codable, Equatable, Sendable {
     func total(_ name: CountName) -> Int64 {
         parts.values.reduce(0) { $0 + ($1.counts[name.rawValue] ?? 0) }
     }
+
+    /// Every object and row up to this key, and it, was compared; nil when all were, or none.
+    var cursor: String? {
+        let ranges = parts.filter { $0.key.hasPrefix(Self.ranges) }.values
+            .sorted { KeyText($0.lower ?? "") < KeyText($1.lower ?? "") }
+        let open = ranges.first { ($0.skipped == nil && !$0.isDone) || !$0.losses.isEmpty }
+        return open.flatMap { $0.losses.isEmpty ? $0.cursor ?? $0.lower : $0.lower }
+    }
 }

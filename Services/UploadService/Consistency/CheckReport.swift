@@ -36,6 +36,8 @@ struct CheckReport: Codable, Equatable, Sendable {
     let skipped: [String: String]
     let coverage: Coverage
     let incarnation: String
+    /// Where the comparison of keys got to, when it did not get to the end.
+    let cursor: String?
     let startedAt: String
     let finishedAt: String
     let details: [String: Int64]
@@ -44,7 +46,7 @@ struct CheckReport: Codable, Equatable, Sendable {
     static let subjectLimit = 1_000
 
     enum CodingKeys: String, CodingKey {
-        case id, counts, checked, skipped, coverage, incarnation, details
+        case id, counts, checked, skipped, coverage, incarnation, cursor, details
         case isConsistent = "is_consistent"
         case isComplete = "complete"
         case orphanedObjects = "orphaned_minio_files"
@@ -113,6 +115,7 @@ extension CheckReport {
             rangesUnchanged: ranges.count { $0.skipped != nil }
         )
         incarnation = check.incarnation
+        cursor = progress.cursor
         startedAt = check.startedAt.rfc3339
         self.finishedAt = finishedAt.rfc3339
     }
