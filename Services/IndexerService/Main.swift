@@ -61,6 +61,7 @@ struct IndexerService {
             let watch = IncarnationWatch(
                 pool: pool,
                 marks: nil,
+                high: HighWaterMarks(store: store, bucket: bucket, service: "indexer"),
                 time: time,
                 random: random,
                 logger: logger("incarnation")

@@ -68,5 +68,11 @@ enum Schema {
             name: "quotas",
             sql: String(decoding: PackageResources.m0010_quotas_sql, as: UTF8.self)
         ),
+        Migration(
+            number: 21,
+            name: "clock",
+            sql: SafeMode.schemaOfClock
+                + String(decoding: PackageResources.m0011_sightings_sql, as: UTF8.self)
+        ),
     ]
 }

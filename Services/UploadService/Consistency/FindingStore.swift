@@ -24,16 +24,18 @@ enum FindingStore {
           FROM consistency_findings
          WHERE check_id = $1 AND id > $2 AND ($3::text IS NULL OR kind = $3) ORDER BY id LIMIT $4
         """
-    /// An object with another ETag is another object: its time begins anew.
+    /// An object with another ETag is another object: its time begins anew, as it does in a new epoch.
     private static let sight: Statement = """
-        INSERT INTO orphan_sightings AS s (object_key, etag, size, first_seen_at, last_seen_at, sightings)
-        SELECT object_key, coalesce(etag, ''), coalesce(size, 0), clock_timestamp(), clock_timestamp(), 1
+        INSERT INTO orphan_sightings AS s (object_key, etag, size, first_seen_at, last_seen_at, sightings, epoch)
+        SELECT object_key, coalesce(etag, ''), coalesce(size, 0), clock_timestamp(), clock_timestamp(), 1,
+               (SELECT epoch FROM incarnation)
           FROM consistency_findings WHERE check_id = $1 AND kind = 'orphan_object'
         ON CONFLICT (object_key) DO UPDATE SET
-               first_seen_at = CASE WHEN (s.etag, s.size) = (EXCLUDED.etag, EXCLUDED.size)
+               first_seen_at = CASE WHEN (s.etag, s.size, s.epoch) = (EXCLUDED.etag, EXCLUDED.size, EXCLUDED.epoch)
                                     THEN s.first_seen_at ELSE EXCLUDED.first_seen_at END,
-               sightings = CASE WHEN (s.etag, s.size) = (EXCLUDED.etag, EXCLUDED.size) THEN s.sightings + 1 ELSE 1 END,
-               last_seen_at = EXCLUDED.last_seen_at, etag = EXCLUDED.etag, size = EXCLUDED.size
+               sightings = CASE WHEN (s.etag, s.size, s.epoch) = (EXCLUDED.etag, EXCLUDED.size, EXCLUDED.epoch)
+                                THEN s.sightings + 1 ELSE 1 END,
+               last_seen_at = EXCLUDED.last_seen_at, etag = EXCLUDED.etag, size = EXCLUDED.size, epoch = EXCLUDED.epoch
         """
     /// What a check that compared everything did not find is gone: seen again later, it is counted from then.
     private static let forget: Statement = """
