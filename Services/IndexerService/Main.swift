@@ -72,6 +72,9 @@ struct IndexerService {
                 ProgramService(doorbell), ProgramService(schema, mayFinish: true),
                 ProgramService(watch), ProgramService(consumer),
                 ProgramService(InboxJanitor(pool: pool, time: time, random: random, logger: logger("inbox"))),
+                ProgramService(
+                    CanaryTombstones(pool: pool, time: time, random: random, logger: logger("canary"))
+                ),
                 ProgramService(trashEmptying(config, pool, store, bucket, frame)),
                 ProgramService(frame.health), ProgramService(server),
             ] + workers.map { ProgramService($0) }

@@ -14,7 +14,7 @@ import struct FoundationEssentials.UUID
 /// Its tenant is nobody's, so that it is in no user's view. What a round leaves behind is the first thing the next one clears away,
 /// and there is never more than one round's: in safe mode, where nothing is removed, none is begun.
 struct Canary: Sendable {
-    static let owner = Owner(tenant: "waybill-canary", name: "canary")
+    static let owner = Owner(tenant: CanaryTenant.name, name: "canary")
     static let name = "canary"
     /// A circle that took so many intervals is late.
     static let lateCount = 5

@@ -2,6 +2,7 @@ import Determinism
 import EventContracts
 import FaultPoints
 import Foundation
+import Logging
 import NIOHTTP1
 import ObjectStore
 import PostgresClient
@@ -60,6 +61,16 @@ struct CanaryTests {
             }
             let other = try await service.upload("kept.txt").id
             #expect(try await count(Canary.tombstoneAge) == 0)
+            let tombstones = CanaryTombstones(
+                pool: indexer.pool,
+                time: indexer.time,
+                random: indexer.random,
+                logger: .init(label: "test")
+            )
+            #expect(try await tombstones.forgetBatch() == 0)
+            #expect(try await tombstones.forgetBatch(after: .zero) == 1)
+            #expect(try await indexer.pool.query("SELECT 1 FROM documents").isEmpty)
+            #expect(try await indexer.pool.query("SELECT 1 FROM removals").isEmpty)
             #expect(try await count(.zero) == 1)
             #expect(try await service.state(of: other) == "AVAILABLE")
             #expect(try await service.pool.query("SELECT 1 FROM files").count == 1)
