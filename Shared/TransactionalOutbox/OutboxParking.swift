@@ -21,6 +21,13 @@ extension TickStore {
           FROM outbox_parked WHERE key = $1 AND id > $2 ORDER BY id LIMIT $3
         """
     private static let unpark: Statement = "DELETE FROM outbox_parked WHERE key = $1 AND id <= $2"
+    private static let hasNotes: Statement = "SELECT to_regclass('outbox_unparked') IS NOT NULL"
+    /// Every hold has gone past them without taking note.
+    private static let unparkNoting: Statement = """
+        WITH published AS (DELETE FROM outbox_parked WHERE key = $1 AND id <= $2 RETURNING key, id, topic, version)
+        INSERT INTO outbox_unparked (hold, key, id, topic, version)
+        SELECT h.name, p.key, p.id, p.topic, p.version FROM published p, outbox_holds h ON CONFLICT DO NOTHING
+        """
     private static let parkedCount: Statement = "SELECT count(*) FROM outbox_parked"
 
     public func parkedKeys() async throws(DatabaseError) -> Set<String> {
@@ -51,10 +58,11 @@ extension TickStore {
         } catch { throw .database(error) }
     }
 
-    /// Forgets parked rows of `key` up to `id`, which have been published meanwhile.
+    /// Forgets parked rows of `key` up to `id`, which have been published meanwhile, but for the holds that are to take note.
     public func unpark(_ key: String, through id: Int64, by leader: TickLeader) async throws(TickFailure) {
         _ = try await fenced(leader.epoch, in: leader.incarnation) { tx throws(DatabaseError) in
-            try await tx.execute(Self.unpark, key, id)
+            let hasNotes = try await tx.query(Self.hasNotes).first?.bool(0) ?? false
+            return try await tx.execute(hasNotes ? Self.unparkNoting : Self.unpark, key, id)
         }
     }
 

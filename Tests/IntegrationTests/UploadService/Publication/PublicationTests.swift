@@ -144,11 +144,14 @@ struct PublicationTests {
             _ = try await sweep.noteAll()
             #expect(try await noted(service) == [0, 1])
             #expect(try await sweep.heal() == 0)
+            // The relay has published them after all: between that and its note nothing is missing either.
             try await ticks.unpark(try #require(rows.first).event.key, through: .max, by: start.leader)
-            #expect(try await sweep.heal() == 1)
-            try await relay.pass()
-            _ = try await sweep.noteAll()
+            #expect(try await sweep.heal() == 0)
+            #expect(try await sweep.noteAll() == 1)
             #expect(try await noted(service) == [1, 1])
+            #expect(try await sweep.heal() == 0)
+            #expect(try await relay.pass().isEmpty)
+            #expect(try await sweep.noteAll() == 0)
         }
     }
 
