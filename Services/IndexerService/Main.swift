@@ -58,19 +58,11 @@ struct IndexerService {
             ServiceMetrics(frame.metrics, pool).add(consumer: FileEventHandler.consumer, consumer.figures)
             addChecks(to: frame.health, pool, store, bucket, consumer.figures)
             SafeMode.show(pool, in: frame.metrics, frame.health)
-            let watch = IncarnationWatch(
-                pool: pool,
-                marks: nil,
-                high: HighWaterMarks(store: store, bucket: bucket, service: "indexer"),
-                time: time,
-                random: random,
-                logger: logger("incarnation")
-            )
             let server = httpServer(config, pool, frame)
             return [
                 ProgramService(pool), ProgramService(StoreConnections(store)),
                 ProgramService(doorbell), ProgramService(schema, mayFinish: true),
-                ProgramService(watch), ProgramService(consumer),
+                ProgramService(incarnationWatch(pool, store, bucket, frame)), ProgramService(consumer),
                 ProgramService(InboxJanitor(pool: pool, time: time, random: random, logger: logger("inbox"))),
                 ProgramService(
                     CanaryTombstones(pool: pool, time: time, random: random, logger: logger("canary"))

@@ -71,6 +71,23 @@ func sagaKinds(
     ]
 }
 
+/// The epochs of versions are UploadService's.
+func incarnationWatch(
+    _ pool: PostgresPool,
+    _ store: any ObjectStore,
+    _ bucket: BucketIdentity,
+    _ frame: ProgramFrame
+) -> IncarnationWatch {
+    IncarnationWatch(
+        pool: pool,
+        marks: nil,
+        high: HighWaterMarks(store: store, bucket: bucket, service: "indexer"),
+        time: frame.time,
+        random: frame.random,
+        logger: frame.makeLogger("incarnation")
+    )
+}
+
 /// Empties the trash that repairs have filled.
 func trashEmptying(
     _ config: IndexerConfig,
