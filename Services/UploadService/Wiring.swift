@@ -92,7 +92,7 @@ struct Wiring: Sendable {
         )
         expiry = UploadExpiry(surroundings, sagas)
         janitor = IdempotencyJanitor(surroundings)
-        repairs = Repairs(surroundings, doorbell: doorbell)
+        repairs = Repairs(surroundings, sagas, doorbell: doorbell)
         repairRuns = RepairRuns(repairs, surroundings)
         checks = ConsistencyChecks(surroundings)
         publication = PublicationSweep(surroundings, doorbell)

@@ -4,6 +4,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import PostgresClient
+import ServiceBootstrap
 
 import struct FoundationEssentials.UUID
 
@@ -47,7 +48,9 @@ struct EntryRoutes: Sendable {
     private func entry(_ request: Request, _ context: ServiceContext) async throws -> Response {
         _ = try QueryItems(request.uri.query, known: [], code: Self.parameterCode)
         guard let id = context.parameters.get("id").flatMap({ UUID(text: $0) }),
-            let entry = try await Self.answered({ () throws(DatabaseError) in try await store.find(id) })
+            let (entry, facts) = try await Self.answered({ () throws(DatabaseError) in
+                try await store.find(id)
+            })
         else {
             throw Problem(
                 status: 404,
@@ -55,7 +58,11 @@ struct EntryRoutes: Sendable {
                 detail: "The index holds nothing of such a file."
             )
         }
-        return Self.response(entry.json)
+        return Self.response(Self.document(entry, facts))
+    }
+
+    static func document(_ entry: IndexEntry, _ facts: EntryFacts) -> String {
+        "\(entry.json.dropLast()),\(facts.members)}"
     }
 
     private static func answered<Value>(
@@ -87,5 +94,22 @@ extension IndexEntry {
     fileprivate var json: String {
         "{\"file_id\":\"\(fileID.text)\",\"version\":\(version),\"state\":\"\(state)\","
             + "\"index_state\":\"\(indexState)\"}"
+    }
+}
+
+extension EntryFacts {
+    /// Members of a JSON object.
+    fileprivate var members: String {
+        var json: [UInt8] = []
+        for (name, value) in [
+            ("tenant", tenant), ("owner", owner), ("name", name), ("content_type", contentType),
+            ("sha256", sha256), ("object_key", objectKey),
+        ] {
+            guard let value else { continue }
+            json += "\"\(name)\":".utf8
+            JSONText.append(value, to: &json)
+            json.append(UInt8(ascii: ","))
+        }
+        return String(decoding: json, as: UTF8.self) + "\"size\":\(size.map { "\($0)" } ?? "null")"
     }
 }

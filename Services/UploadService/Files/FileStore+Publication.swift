@@ -35,6 +35,29 @@ extension FileStore {
     /// Before every other.
     private static let noID = UUID(uuid: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
 
+    /// Above what the row says, and above what others say that they have heard.
+    private static let retell: Statement = """
+        UPDATE files
+           SET version = greatest(next_version(version), next_version($3)),
+               index_state = CASE state WHEN 'AVAILABLE' THEN 'PENDING' ELSE index_state END,
+               updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
+         WHERE id = $1 AND version = $2
+        RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
+                  version, index_state, quarantine_reason, delete_after, created_at, updated_at, verified_sha256
+        """
+
+    /// Gives a file that stays as it is a new version, so that it can be told to those who do not take the present one any
+    /// more; nil when it has moved on.
+    ///
+    /// - Parameter heard: a version the new one must be above; 0 when nothing was heard.
+    static func retell(
+        _ file: File,
+        above heard: Int64,
+        in tx: borrowing Transaction
+    ) async throws(DatabaseError) -> File? {
+        try await tx.query(retell, file.id, file.version, heard).first.map(Self.file)
+    }
+
     /// Those of the gaps that are still open.
     static func lock(
         unpublished gaps: [PublicationGap],

@@ -29,7 +29,7 @@ enum RepairPlanStore {
                 WHERE i.plan_id = p.id
                   AND (i.state = 'PLANNED' OR p.state = 'UNDOING'
                    AND (i.state = 'WAITING' OR i.state IN ('ORDERED', 'DONE') AND i.action = 'quarantine'
-                     OR i.state = 'DONE' AND i.action IN ('mark_lost', 'remove') AND i.outcome NOT LIKE 'not undone%')))
+                     OR i.state = 'DONE' AND i.action IN ('mark_lost', 'remove', 'adopt') AND i.outcome NOT LIKE 'not undone%')))
          ORDER BY p.updated_at LIMIT 20
         """
     private static let start: Statement = """

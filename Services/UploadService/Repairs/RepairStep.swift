@@ -27,6 +27,12 @@ enum RepairSight: Sendable {
     case multipart(begun: Timestamp?)
     /// The object's bytes were read again and are what they were.
     case genuine
+    /// The object says which file it is, and its bytes were read.
+    case adoptable(AdoptableObject)
+    /// Nil: the index has never heard of the file.
+    case entry(IndexEntry?, hasObject: Bool)
+    /// Who should know could not be asked, and why.
+    case unknown(String)
 }
 
 /// One item: look, then decide and act in one transaction.

@@ -35,6 +35,10 @@ struct Repairs: Sendable {
     let objectAge: Duration
     /// How long a file that is removed can be restored by its owner.
     let retention: Duration
+    /// Begins the removal of what an upload has left again, when its saga was lost.
+    let reaping: ReapSaga
+    /// Nil: nobody said where the indexer is.
+    var lookUp: IndexerClient.Lookup?
 
     static let leaseName = "repair"
     static let leaseTTL: Duration = .seconds(60)

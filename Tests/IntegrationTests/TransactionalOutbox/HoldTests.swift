@@ -136,10 +136,10 @@ struct HoldTests {
             for key in ["a", "b"] { try await world.change(key) }
             let ticks = TickStore(world.pool)
             let start = try await ticks.adopt(epoch: 1)
-            let tick = try #require(try await ticks.begin(after: start.from, epoch: 1))
+            let tick = try #require(try await ticks.begin(after: start))
             let rows = try await ticks.page(of: tick, after: tick.lastID)
-            try await ticks.park([try #require(rows.first).id], reason: "too large", epoch: 1)
-            _ = try await ticks.end(tick, epoch: 1)
+            try await ticks.park([try #require(rows.first).id], reason: "too large", by: start.leader)
+            _ = try await ticks.end(tick)
             #expect(try await note(hold).map(\.key) == ["b"])
         }
     }

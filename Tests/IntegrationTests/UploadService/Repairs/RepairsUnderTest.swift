@@ -46,7 +46,9 @@ extension Repairs {
             logger: logger,
             quarantineAge: age,
             objectAge: objectAge,
-            retention: retention
+            retention: retention,
+            reaping: reaping,
+            lookUp: lookUp
         )
     }
 }
