@@ -15,7 +15,7 @@ struct CheckRangeTests {
         INSERT INTO uploads (id, file_id, tenant, owner, name, content_type, object_key, state, expires_at)
         SELECT gen_random_uuid(), gen_random_uuid(), 'acme', 'ann', 'x', 'text/plain', key, 'COMPLETED', now()
           FROM (SELECT CASE WHEN n % 10 > 0 THEN 'acme/2026/11/019a0000-0000-7000-8000-' || lpad(n::text, 12, '0')
-                            ELSE chr(97 + n % 26) || 'x' || n || '/2026/0' || (1 + n % 9) || '/' || gen_random_uuid() END || '.1'
+                            ELSE chr((97 + n % 26)::int) || 'x' || n || '/2026/0' || (1 + n % 9) || '/' || gen_random_uuid() END || '.1'
                        AS key FROM generate_series(1, $1::bigint) n) keys
         """
     private static let files: Statement = """

@@ -11,7 +11,7 @@ import Testing
 struct WalkPlanTests {
     private static let fill: Statement = """
         INSERT INTO uploads (id, file_id, tenant, owner, name, content_type, object_key, state, expires_at)
-        SELECT gen_random_uuid(), gen_random_uuid(), 'tenant' || n % 20, 'ann', n::text, 'text/plain', 'acme/2026/11/' || gen_random_uuid() || '.1', 'COMPLETED', now()
+        SELECT gen_random_uuid(), gen_random_uuid(), 'tenant' || n % 20, 'ann', n::text, 'text/plain', 'tenant' || n % 20 || '/2026/11/' || gen_random_uuid() || '.1', 'COMPLETED', now()
           FROM generate_series(1, 4000) n
         """
     private static let files: Statement = """
