@@ -152,5 +152,7 @@ extension TestStack {
     }
 }
 
-/// Not the deployment's marker.
-private func isFile(_ key: String) -> Bool { !key.hasPrefix(BucketIdentity.prefix) }
+/// Not what the deployment keeps in the bucket for itself. The trash is of files.
+private func isFile(_ key: String) -> Bool {
+    ![BucketIdentity.prefix, EpochMarks.prefix, HighWaterMarks.prefix].contains { key.hasPrefix($0) }
+}
