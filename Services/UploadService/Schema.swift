@@ -74,5 +74,11 @@ enum Schema {
             sql: OutboxSchema.version3
                 + String(decoding: PackageResources.m0013_check_ledgers_sql, as: UTF8.self)
         ),
+        Migration(
+            number: 22,
+            name: "clock",
+            sql: SafeMode.schemaOfClock
+                + String(decoding: PackageResources.m0011_sightings_sql, as: UTF8.self)
+        ),
     ]
 }

@@ -142,7 +142,8 @@ struct Wiring: Sendable {
             ring: { doorbell.ring() }
         ).add(to: operators.group("republish"))
         AuditRoutes(pool: pool).add(to: operators.group("audit"))
-        SafeModeRoutes(pool: pool).add(to: operators.group("safe-mode"))
+        let caution = LeavingCaution(pool: pool, store: surroundings.store)
+        SafeModeRoutes(pool: pool) { try await caution.obstacle($0) }.add(to: operators.group("safe-mode"))
         RepairRoutes(repairs: repairs).add(to: operators)
         QuotaRoutes(actions: QuotaActions(pool: pool)).add(to: operators.group("quotas"))
     }

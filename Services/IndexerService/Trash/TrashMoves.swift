@@ -65,6 +65,7 @@ extension TrashSaga {
         if try await DocumentStore.isNamed(order.objectKey, on: pool) {
             return .kept("a file of the index rests on the object")
         }
+        guard try await caution.epoch(voiding: order.version) == nil else { return .kept(Self.void) }
         try await bucket.confirm()
         guard try await store.head(trashKey)?.size == facts.size else {
             throw StepFailure.transient("the copy in the trash is not there")

@@ -42,6 +42,11 @@ struct ConsistencyChecks: Service {
         }
     }
 
+    /// Of the database as it is, as checks name it; nil on a replica.
+    func incarnation() async throws(CheckRefusal) -> String? {
+        do { return try await ComparisonStore.incarnation(on: pool) } catch { throw .database(error) }
+    }
+
     /// What is known best of this database: the newest check that compared everything, unless a later one has found something.
     func verdict() async throws(CheckRefusal) -> StoredCheck? {
         let here: String?

@@ -24,22 +24,24 @@ enum FindingStore {
           FROM consistency_findings
          WHERE check_id = $1 AND id > $2 AND ($3::text IS NULL OR kind = $3) ORDER BY id LIMIT $4
         """
-    /// An object with another ETag is another object: its time begins anew. What the check has noted before a crash it does
-    /// not note again.
+    /// An object with another ETag is another object: its time begins anew, as it does in a new epoch. What the check has noted before
+    /// a crash it does not note again.
     private static let sight: Statement = """
         WITH found AS (
             SELECT id, kind, object_key, etag, size FROM consistency_findings
              WHERE check_id = $1 AND id > $2 ORDER BY id LIMIT $3
         ), seen AS (
-        INSERT INTO orphan_sightings AS s (object_key, etag, size, first_seen_at, last_seen_at, sightings, check_id)
-        SELECT object_key, coalesce(etag, ''), coalesce(size, 0), clock_timestamp(), clock_timestamp(), 1, $1
+        INSERT INTO orphan_sightings AS s (object_key, etag, size, first_seen_at, last_seen_at, sightings, check_id, epoch)
+        SELECT object_key, coalesce(etag, ''), coalesce(size, 0), clock_timestamp(), clock_timestamp(), 1, $1,
+               (SELECT epoch FROM incarnation)
           FROM found WHERE kind = 'orphan_object' AND object_key IS NOT NULL
         ON CONFLICT (object_key) DO UPDATE SET
-               first_seen_at = CASE WHEN (s.etag, s.size) = (EXCLUDED.etag, EXCLUDED.size)
+               first_seen_at = CASE WHEN (s.etag, s.size, s.epoch) = (EXCLUDED.etag, EXCLUDED.size, EXCLUDED.epoch)
                                     THEN s.first_seen_at ELSE EXCLUDED.first_seen_at END,
-               sightings = CASE WHEN (s.etag, s.size) = (EXCLUDED.etag, EXCLUDED.size) THEN s.sightings + 1 ELSE 1 END,
+               sightings = CASE WHEN (s.etag, s.size, s.epoch) = (EXCLUDED.etag, EXCLUDED.size, EXCLUDED.epoch)
+                                THEN s.sightings + 1 ELSE 1 END,
                last_seen_at = EXCLUDED.last_seen_at, etag = EXCLUDED.etag, size = EXCLUDED.size,
-               check_id = EXCLUDED.check_id
+               check_id = EXCLUDED.check_id, epoch = EXCLUDED.epoch
          WHERE s.check_id IS DISTINCT FROM EXCLUDED.check_id
         )
         SELECT max(id) FROM found

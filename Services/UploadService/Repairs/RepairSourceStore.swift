@@ -31,10 +31,11 @@ enum RepairSourceStore {
         SELECT system_identifier::text || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8), clock_timestamp()
           FROM pg_control_system()
         """
-    /// Seen twice or more, unchanged, and for how long by the database's clock.
+    /// Seen twice or more, unchanged, and for how long by the database's clock; in this epoch.
     private static let sightings: Statement = """
         SELECT sightings, (extract(epoch FROM last_seen_at - first_seen_at) * 1000)::bigint
-          FROM orphan_sightings WHERE object_key = $1 AND etag = $2 AND size = $3
+          FROM orphan_sightings
+         WHERE object_key = $1 AND etag = $2 AND size = $3 AND epoch = (SELECT epoch FROM incarnation)
         """
     private static let standing: Statement = """
         SELECT u.state, x.state, u.id, u.file_id

@@ -64,6 +64,11 @@ final class TrashRig: Sendable {
             store: store,
             bucket: bucket,
             mover: ObjectMover(store: store, copyLimit: copyLimit),
+            caution: RemovalCaution(
+                pool: pool,
+                marks: EpochMarks(store: store, bucket: bucket),
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            ),
             doorbell: Doorbell(pool: pool, time: SystemTime()),
             metrics: IndexerMetrics(MetricsRegistry()),
             faults: faults,
