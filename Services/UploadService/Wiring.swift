@@ -143,7 +143,7 @@ struct Wiring: Sendable {
         ).add(to: operators.group("republish"))
         AuditRoutes(pool: pool).add(to: operators.group("audit"))
         SafeModeRoutes(pool: pool).add(to: operators.group("safe-mode"))
-        RepairRoutes(repairs: repairs).add(to: operators)
+        RepairRoutes(repairs: repairs, keys: keys).add(to: operators)
         QuotaRoutes(actions: QuotaActions(pool: pool)).add(to: operators.group("quotas"))
     }
 }
