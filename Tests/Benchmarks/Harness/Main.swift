@@ -27,6 +27,8 @@ struct Main {
         let wanted = options.rows.isEmpty ? allRows : allRows.filter { options.rows.contains($0.number) }
         let machine = Machine(scale: options.scale)
         let site = try await Site(options)
+        let interruption = Interruption(of: site)
+        defer { withExtendedLifetime(interruption) {} }
         let rounds = Rounds(count: options.rounds) { say($0) }
         var results: [RowResult] = []
         var failures: [(number: Int, reason: String)] = []
@@ -46,6 +48,8 @@ struct Main {
 
     private static func countInstructions(_ options: Options) async throws -> Bool {
         let site = try await Site(options)
+        let interruption = Interruption(of: site)
+        defer { withExtendedLifetime(interruption) {} }
         do {
             let isKept = try await InstructionGuard.run(at: site, against: options.instructions ?? "")
             await site.close()

@@ -20,7 +20,7 @@ enum Command {
         async let complained = text(of: errors)
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
             process.terminationHandler = { _ in continuation.resume() }
-            do { try process.run() } catch {
+            do { try process.runHearing() } catch {
                 process.terminationHandler = nil
                 try? output.fileHandleForWriting.close()
                 try? errors.fileHandleForWriting.close()

@@ -57,7 +57,7 @@ final class Program: Sendable {
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = output
         process.standardError = output
-        try process.run()
+        try process.runHearing()
         try output.close()
         self.name = name
         self.log = log
