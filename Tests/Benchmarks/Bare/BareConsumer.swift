@@ -18,7 +18,7 @@ final class BareConsumer: Sendable {
         let configuration = rd_kafka_conf_new()
         let settings = [
             "bootstrap.servers": brokers, "group.id": "bench", "enable.auto.commit": "false",
-            "auto.offset.reset": "latest", "socket.nagle.disable": "true",
+            "auto.offset.reset": "latest", "log_level": "2", "socket.nagle.disable": "true",
             // The mock broker answers an empty fetch when its time is over, and not before.
             "fetch.wait.max.ms": "1", "fetch.error.backoff.ms": "1",
         ]

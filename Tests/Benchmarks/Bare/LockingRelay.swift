@@ -1,5 +1,6 @@
 import EventContracts
 import PostgresClient
+import ServiceBootstrap
 
 /// The relay that many systems have: rows are locked past each other's, published and deleted.
 struct LockingRelay: Sendable {
@@ -19,6 +20,10 @@ struct LockingRelay: Sendable {
         SELECT key || '.1', $2, key, 1, $3::text[], $4
           FROM (SELECT gen_random_uuid()::text AS key FROM generate_series(1, $1::int)) keys
         """
+    private static let append: Statement = """
+        INSERT INTO locking_outbox (event_id, topic, key, version, headers, payload)
+        VALUES ($1 || '.1', $2, $1, 1, $3::text[], $4)
+        """
     private static let take: Statement = """
         SELECT id, key, headers, payload FROM locking_outbox ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED
         """
@@ -28,6 +33,19 @@ struct LockingRelay: Sendable {
         let event = try Events.sample()
         let headers = event.headers.flatMap { [$0.name, String(decoding: $0.value, as: UTF8.self)] }
         _ = try await pool.execute(Self.fill, count, Events.topic, headers, event.payload)
+    }
+
+    func write(_ key: String, _ headers: [String], _ payload: [UInt8]) async throws {
+        _ = try await pool.execute(Self.append, key, Events.topic, headers, payload)
+    }
+
+    /// Asks every 100 ms, until its task is cancelled.
+    func poll() async throws {
+        let time = SystemTime()
+        while !Task.isCancelled {
+            try await drain()
+            try await time.sleep(for: .milliseconds(100))
+        }
     }
 
     /// Publishes until nothing is left.

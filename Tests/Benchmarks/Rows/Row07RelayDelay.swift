@@ -33,7 +33,7 @@ extension Row {
     ) { site in
         let deployment = try await Deployment(at: site)
         let trial = try DelayTrial(deployment, count: site.scaled(10_000, least: 1_000), at: site)
-        try await Command.psql(deployment.uploadDatabase, PollingRelay.schema)
+        try await Command.psql(deployment.uploadDatabase, LockingRelay.schema)
         let duration = Duration.seconds(max(1, 5 * site.options.scale))
         return Trial(sides: [
             Side("relay", measures: { try await trial.relay() }),
@@ -61,7 +61,7 @@ private struct DelayTrial: Sendable {
     let count: Int
     let payload: [UInt8]
     let headers: [String]
-    private let poller: PollingRelay
+    private let poller: LockingRelay
     private static let rate = 1_000
     private static let append: Statement = """
         INSERT INTO outbox (slot, event_id, topic, key, version, headers, payload)
@@ -75,7 +75,7 @@ private struct DelayTrial: Sendable {
         let event = try Events.sample()
         payload = event.payload
         headers = event.headers.flatMap { [$0.name, String(decoding: $0.value, as: UTF8.self)] }
-        poller = PollingRelay(
+        poller = LockingRelay(
             pool: pool,
             producer: try ProducerLoan(deployment.brokers, topic: Events.topic)
         )
@@ -96,9 +96,9 @@ private struct DelayTrial: Sendable {
     }
 
     func poller() async throws -> Measures {
-        let polling = Task { try await poller.run() }
+        let polling = Task { try await poller.poll() }
         defer { polling.cancel() }
-        let delays = try await delays { try await PollingRelay.write($0, payload, on: pool) }
+        let delays = try await delays { try await poller.write($0, headers, payload) }
         return ["poller p99": delays.quantile(0.99) * 1_000]
     }
 
@@ -124,18 +124,31 @@ private struct DelayTrial: Sendable {
             topic: Events.topic,
             partitionCount: Events.partitionCount
         )
+        do {
+            let delays = try await delays(seenBy: consumer, write)
+            await consumer.stop()
+            return delays
+        } catch {
+            await consumer.stop()
+            throw error
+        }
+    }
+
+    private func delays(
+        seenBy consumer: BareConsumer,
+        _ write: @escaping @Sendable (String) async throws -> Void
+    ) async throws -> Statistics {
         // It reads from the end: it must have found it before the first counts.
         try await eventually(within: .seconds(20), every: .milliseconds(50), "the consumer reads") {
             try await write("probe-\(Site.mark())")
             return consumer.seenAt.keys.contains { $0.hasPrefix("probe-") }
         }
         let committed = try await Writers.paced(8, perSecond: Self.rate, count: count, write)
-        try await eventually(within: .seconds(60), "every event is seen") {
+        try await eventually(within: .seconds(60), every: .milliseconds(50), "every event is seen") {
             let seen = consumer.seenAt
             return committed.keys.allSatisfy { seen[$0] != nil }
         }
         let seen = consumer.seenAt
-        await consumer.stop()
         return Statistics(committed.compactMap { key, at in seen[key].map { ($0 - at).inSeconds } })
     }
 }

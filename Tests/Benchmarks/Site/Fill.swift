@@ -20,16 +20,16 @@ enum Fill {
         try await Command.psql(
             url,
             """
-            ALTER TABLE uploads DISABLE TRIGGER uploads_charged;
-            ALTER TABLE files DISABLE TRIGGER files_charged;
+            ALTER TABLE uploads DISABLE TRIGGER USER;
+            ALTER TABLE files DISABLE TRIGGER USER;
             INSERT INTO uploads (id, file_id, tenant, owner, name, content_type, declared_size, object_key, state, expires_at)
             SELECT md5('upload' || n)::uuid, md5('file' || n)::uuid, \(who), 16, \(key), 'COMPLETED', now() + '1 day' \(series);
             INSERT INTO files (id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
                                version, published_version, index_state, created_at, updated_at)
             SELECT md5('file' || n)::uuid, md5('upload' || n)::uuid, \(who), 16, sha256('sixteen bytes...'), \(key),
                    \(contentETag), 'AVAILABLE', 1, 1, 'INDEXED', now(), now() \(series);
-            ALTER TABLE uploads ENABLE TRIGGER uploads_charged;
-            ALTER TABLE files ENABLE TRIGGER files_charged;
+            ALTER TABLE uploads ENABLE TRIGGER USER;
+            ALTER TABLE files ENABLE TRIGGER USER;
             """
         )
         for table in ["uploads", "files"] { try await Command.psql(url, "VACUUM (ANALYZE) \(table)") }
