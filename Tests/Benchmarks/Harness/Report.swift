@@ -26,7 +26,7 @@ struct Report: Sendable {
                     "\(row.number)", line.comparison.what, Figure.text(line.a.median),
                     line.b.map { Figure.text($0.median) } ?? "", line.comparison.unit,
                     line.b == nil ? "" : Figure.text(line.judged.median),
-                    "\(Int((line.judged.spread * 100).rounded(.awayFromZero).clamped)) %",
+                    "\(Int((line.judged.spread * 100).rounded().clamped)) %",
                     line.comparison.floor.map(Figure.text) ?? "–",
                     line.comparison.goal.map(Figure.text) ?? "–",
                     line.verdict.text,

@@ -15,7 +15,7 @@ extension Service {
         try await eventually(within: .seconds(3_600), every: .milliseconds(50), "the check ends") {
             try await !send(request("GET", "\(path)/\(id)")).text.contains(#""state":"RUNNING""#)
         }
-        let report = try await send(request("GET", "\(path)/\(id)")).text
+        let report = try await send(request("GET", "\(path)/\(id)")).text.filter { $0 != " " }
         guard report.contains(#""is_consistent":true"#), report.contains(#""objects":\#(objectCount)"#) else {
             throw BenchFailure(
                 "the check did not see \(objectCount) consistent objects: \(report.prefix(2_000))"
