@@ -52,9 +52,9 @@ struct VerdictTests {
     }
 
     @Test func nothingIsJudgedByRoundsThatLieApart() {
-        let verdict = Verdict(rate, Statistics([0.5, 0.6, 1, 1.4, 1.5]))
-        #expect(verdict == .notJudged(spread: 0.8))
-        #expect(verdict.text == "not judged: spread 80 %")
+        let verdict = Verdict(rate, Statistics([0.5, 0.75, 1, 1.5, 2]))
+        #expect(verdict == .notJudged(spread: 0.75))
+        #expect(verdict.text == "not judged: spread 75 %")
         #expect(Verdict(rate, Statistics([0.9, 0.95, 1, 1.05, 1.1])) == .reached)
     }
 
