@@ -33,7 +33,7 @@ struct StatisticsTests {
 }
 
 @Suite("Benchmarks: verdicts")
-struct VerdictTests {
+struct JudgementTests {
     private let rate = Comparison("a ÷ b", unit: "/s", "a", over: "b", floor: 0.5, goal: 0.7)
     private let time = Comparison("a", unit: "ms", "a", better: .less, floor: 20, goal: 5)
 
