@@ -58,7 +58,8 @@ func library(_ name: String, _ pkgConfig: String, _ package: String) -> Target {
 
 /// What a test may look into: all of it.
 let everything: [Target.Dependency] = [
-    "AccessTokens", "AuditTrail", "CChecksums", "Correlation", "Determinism", "DevStore", "Digests",
+    "AccessTokens", "AuditTrail", "Benchmarks", "CChecksums", "Correlation", "Determinism", "DevStore",
+    "Digests",
     "EventBinding",
     "EventContracts",
     "FaultPoints",
@@ -232,6 +233,16 @@ let package = Package(
                 "ServiceParts", "TransactionalOutbox", asyncHTTPClient, logging, nioCore, nioHTTP1,
             ],
             path: "Tests/TestSupport",
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "Benchmarks",
+            dependencies: [
+                "AccessTokens", "CRdkafka", "Determinism", "Digests", "EventContracts", "ObjectStore",
+                "PostgresClient", "ServiceBootstrap", "TransactionalOutbox", hummingbird, logging, nioCore,
+            ],
+            path: "Tests/Benchmarks",
+            exclude: ["boto3_baselines.py"],
             swiftSettings: strict
         ),
         tests("UnitTests"),

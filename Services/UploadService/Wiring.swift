@@ -144,7 +144,7 @@ struct Wiring: Sendable {
         AuditRoutes(pool: pool).add(to: operators.group("audit"))
         let caution = LeavingCaution(pool: pool, store: surroundings.store)
         SafeModeRoutes(pool: pool) { try await caution.obstacle($0) }.add(to: operators.group("safe-mode"))
-        RepairRoutes(repairs: repairs).add(to: operators)
+        RepairRoutes(repairs: repairs, keys: keys).add(to: operators)
         QuotaRoutes(actions: QuotaActions(pool: pool)).add(to: operators.group("quotas"))
     }
 }

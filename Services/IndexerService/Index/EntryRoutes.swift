@@ -36,8 +36,9 @@ struct EntryRoutes: Sendable {
             after = id
         }
         // One more than asked for tells whether there is another page.
-        let entries = try await Self.answered { () throws(DatabaseError) in
-            try await store.page(after: after, limit: limit + 1)
+        let entries: [IndexEntry]
+        do { entries = try await store.page(after: after, limit: limit + 1) } catch {
+            throw Self.problem(of: error)
         }
         let page = entries.prefix(limit)
         let items = page.map(\.json).joined(separator: ",")
@@ -47,37 +48,34 @@ struct EntryRoutes: Sendable {
 
     private func entry(_ request: Request, _ context: ServiceContext) async throws -> Response {
         _ = try QueryItems(request.uri.query, known: [], code: Self.parameterCode)
-        guard let id = context.parameters.get("id").flatMap({ UUID(text: $0) }),
-            let (entry, facts) = try await Self.answered({ () throws(DatabaseError) in
-                try await store.find(id)
-            })
-        else {
+        var found: (entry: IndexEntry, facts: EntryFacts)?
+        if let id = context.parameters.get("id").flatMap({ UUID(text: $0) }) {
+            do { found = try await store.find(id) } catch { throw Self.problem(of: error) }
+        }
+        guard let found else {
             throw Problem(
                 status: 404,
                 code: "ENTRY_NOT_FOUND",
                 detail: "The index holds nothing of such a file."
             )
         }
-        return Self.response(Self.document(entry, facts))
+        return Self.response(Self.document(found.entry, found.facts))
     }
 
     static func document(_ entry: IndexEntry, _ facts: EntryFacts) -> String {
         "\(entry.json.dropLast()),\(facts.members)}"
     }
 
-    private static func answered<Value>(
-        _ body: () async throws(DatabaseError) -> Value
-    ) async throws(Problem) -> Value {
-        do { return try await body() } catch {
-            guard error.isTransient else { throw .internalError }
-            throw Problem(
-                status: 503,
-                code: "INDEX_UNAVAILABLE",
-                detail: "The index cannot be read at the moment. Send the request again.",
-                isRetryable: true,
-                retryAfterSeconds: 5
-            )
-        }
+    // Not a wrapper that takes a closure: Swift 6.3.1 crashes on that one in release builds (2026-11-21).
+    private static func problem(of error: DatabaseError) -> Problem {
+        guard error.isTransient else { return .internalError }
+        return Problem(
+            status: 503,
+            code: "INDEX_UNAVAILABLE",
+            detail: "The index cannot be read at the moment. Send the request again.",
+            isRetryable: true,
+            retryAfterSeconds: 5
+        )
     }
 
     private static func response(_ json: String) -> Response {

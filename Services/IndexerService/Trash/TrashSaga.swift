@@ -102,7 +102,7 @@ struct TrashSaga: Sendable {
 
     /// Also of an order that was answered before: its answer may have been lost.
     private func report(_ order: Order, _ handle: StepHandle) async throws(StepFailure) -> StepReceipt {
-        try faults.step(.beforeRemovalReported)
+        try faults.step(.beforeTrashReported)
         let receipt = try await pool.withStepTransaction { tx in
             let (doorbell, metrics) = (self.doorbell, self.metrics)
             tx.afterCommit { doorbell.ring() }
@@ -114,7 +114,7 @@ struct TrashSaga: Sendable {
             }
             return try await handle.record(in: tx)
         }
-        try faults.step(.afterRemovalReported)
+        try faults.step(.afterTrashReported)
         return receipt
     }
 }

@@ -105,9 +105,14 @@ extension Opening {
 
     /// Whether nobody will ever use it or see to it, so that the store should not have it.
     fileprivate func isDue(_ row: RowFacts?, _ now: Timestamp) -> Bool {
-        if let multipartID { return MultipartLook.trouble(upload(as: multipartID), row, now) != nil }
+        let isOld = now.duration(since: openedAt) >= MultipartLook.patience
+        if let multipartID {
+            // Whoever opened one too many may be about to abort it, although the upload has become a file.
+            if row?.uploadState == .completed, !isOld { return false }
+            return MultipartLook.trouble(upload(as: multipartID), row, now) != nil
+        }
         // Of an upload that is under way its owner aborts whatever it finds beside its own, in the end.
-        guard now.duration(since: openedAt) >= MultipartLook.patience else { return false }
+        guard isOld else { return false }
         switch row?.uploadState {
         case .completed, .reaped, nil: return true
         case .pending, .active, .completing, .failed, .aborted, .expired: return false

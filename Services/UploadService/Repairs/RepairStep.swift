@@ -2,6 +2,7 @@ import AuditTrail
 import Determinism
 import EventBinding
 import EventContracts
+import FaultPoints
 import Leases
 import ObjectStore
 import PostgresClient
@@ -47,6 +48,7 @@ extension Repairs {
     ) async throws(RepairFailure) {
         let sight = try await look(at: item.item)
         let lease = try await renewed(keeper)
+        try faults.repair(.beforeRepairCommitted)
         do {
             let state = try await pool.withTransaction {
                 (tx: borrowing Transaction) async throws -> StoredRepairItem.State? in
@@ -63,6 +65,7 @@ extension Repairs {
             }
             if let state { figures.count(item.item.action, state) }
         } catch { throw RepairFailure(error) }
+        try faults.repair(.afterRepairCommitted)
     }
 
     private func settle(

@@ -2,6 +2,7 @@ import AuditTrail
 import Determinism
 import EventBinding
 import EventContracts
+import FaultPoints
 import Leases
 import PostgresClient
 import SagaEngine
@@ -55,6 +56,7 @@ extension Repairs {
         case .skipped, .undoing, .undone: return
         }
         let lease = try await renewed(keeper)
+        try faults.repair(.beforeRepairUndone)
         do {
             let state = try await pool.withTransaction {
                 (tx: borrowing Transaction) async throws -> StoredRepairItem.State? in
@@ -78,6 +80,7 @@ extension Repairs {
             }
             if let state { figures.count(item.item.action, state) }
         } catch { throw RepairFailure(error) }
+        try faults.repair(.afterRepairUndone)
     }
 
     /// - Returns: nil when nothing was changed but perhaps the outcome.

@@ -15,6 +15,7 @@ extension Repairs {
             quarantineAge: surroundings.limits.quarantineAge,
             objectAge: surroundings.limits.quarantineAge,
             retention: surroundings.limits.retention,
+            faults: surroundings.faults,
             reaping: sagas.reaps,
             lookUp: surroundings.indexer?.lookup
         )

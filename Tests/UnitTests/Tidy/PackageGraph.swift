@@ -68,7 +68,7 @@ enum Layers {
         ["ServiceSettings"],
         ["ServiceParts"],
         ["UploadService", "OutboxRelay", "IndexerService", "WaybillCLI", "DevBroker", "DevStore"],
-        ["TestSupport"],
+        ["Benchmarks", "TestSupport"],
         ["UnitTests", "IntegrationTests", "FaultTests", "EndToEndTests"],
     ]
 
@@ -105,7 +105,7 @@ enum ImportRules {
         "CChecksums": ["Digests", "UnitTests"],
         "CDevBrokerPort": ["DevBroker"],
         // The development broker and the broker of tests are librdkafka's own mock cluster.
-        "CRdkafka": ["KafkaClient", "DevBroker", "IntegrationTests"],
+        "CRdkafka": ["KafkaClient", "DevBroker", "IntegrationTests", "Benchmarks"],
     ]
 
     /// Imports of this package's modules that Package.swift does not allow, and C modules in the wrong hands.

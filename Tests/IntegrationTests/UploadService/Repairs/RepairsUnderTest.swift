@@ -47,6 +47,7 @@ extension Repairs {
             quarantineAge: age,
             objectAge: objectAge,
             retention: retention,
+            faults: faults,
             reaping: reaping,
             lookUp: lookUp
         )

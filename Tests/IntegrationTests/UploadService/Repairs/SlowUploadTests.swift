@@ -172,7 +172,7 @@ extension ServiceUnderTest {
             )
             _ = try await response.body.collect(upTo: 1 << 20)
             return Int(response.status.code)
-        } catch HTTPClientError.remoteConnectionClosed { return 0 }
+        } catch let error as HTTPClientError where error == .remoteConnectionClosed { return 0 }
     }
 }
 

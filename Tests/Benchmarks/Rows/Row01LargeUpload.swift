@@ -1,0 +1,59 @@
+import Foundation
+import ObjectStore
+
+extension Row {
+    /// What hashing, the service in between and the commit cost a large file.
+    static let largeUpload = Row(
+        number: 1,
+        title: "1 GiB upload through Waybill ÷ curl's direct PUT to the same store",
+        comparisons: [
+            Comparison(
+                "1 GiB upload ÷ direct PUT",
+                unit: "MB/s",
+                "waybill",
+                over: "direct",
+                floor: 0.75,
+                goal: 0.95
+            )
+        ]
+    ) { site in
+        let bytes = site.scaled(1 << 30, least: 1 << 20)
+        let deployment = try await Deployment(at: site)
+        let service = try await deployment.start("UploadService")
+        let file = try await site.randomFile(bytes)
+        let upload = [
+            "--request", "POST", "--header", "content-type: application/octet-stream", "--upload-file", file,
+        ]
+        return Trial(sides: [
+            Side("waybill") {
+                let name = Site.mark()
+                let (seconds, _) = try await Curl.run(
+                    "\(service.url)/api/v1/files?name=\(name)",
+                    upload,
+                    token: service.token
+                )
+                try await deployment.bucket.empty(prefix: "\(Deployment.tenant)/")
+                return Double(bytes) / 1e6 / seconds
+            },
+            Side("direct") {
+                let url = try await deployment.bucket.withStore {
+                    try $0.presign(.put(key: "direct/1", length: Int64(bytes)), expiresIn: .seconds(3_600))
+                }
+                let (seconds, _) = try await Curl.run(url, ["--upload-file", file])
+                try await deployment.bucket.empty(prefix: "direct/")
+                return Double(bytes) / 1e6 / seconds
+            },
+        ])
+    }
+}
+
+extension Site {
+    /// A file of bytes that no store can make smaller.
+    func randomFile(_ bytes: Int) async throws -> String {
+        let file = "\(folder)/\(Site.mark()).random"
+        let cipher = "openssl enc -aes-128-ctr -nosalt -K 00 -iv 00 -in /dev/zero 2>/dev/null"
+        try await Command.run("/bin/sh", ["-c", "\(cipher) | head --bytes=\(bytes) >'\(file)'"])
+        atEndOfRow { try? FileManager.default.removeItem(atPath: file) }
+        return file
+    }
+}
