@@ -30,5 +30,10 @@ enum IndexerSchema {
         ),
         Migration(number: 11, name: "audit", sql: AuditTrail.schema + OutboxSchema.version2),
         Migration(number: 12, name: "incarnation", sql: SafeMode.schema),
+        Migration(
+            number: 13,
+            name: "clock",
+            sql: SafeMode.schemaOfClock + String(decoding: PackageResources.m0003_canary_sql, as: UTF8.self)
+        ),
     ]
 }

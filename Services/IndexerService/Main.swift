@@ -58,19 +58,15 @@ struct IndexerService {
             ServiceMetrics(frame.metrics, pool).add(consumer: FileEventHandler.consumer, consumer.figures)
             addChecks(to: frame.health, pool, store, bucket, consumer.figures)
             SafeMode.show(pool, in: frame.metrics, frame.health)
-            let watch = IncarnationWatch(
-                pool: pool,
-                marks: nil,
-                time: time,
-                random: random,
-                logger: logger("incarnation")
-            )
             let server = httpServer(config, pool, frame)
             return [
                 ProgramService(pool), ProgramService(StoreConnections(store)),
                 ProgramService(doorbell), ProgramService(schema, mayFinish: true),
-                ProgramService(watch), ProgramService(consumer),
+                ProgramService(incarnationWatch(pool, store, bucket, frame)), ProgramService(consumer),
                 ProgramService(InboxJanitor(pool: pool, time: time, random: random, logger: logger("inbox"))),
+                ProgramService(
+                    CanaryTombstones(pool: pool, time: time, random: random, logger: logger("canary"))
+                ),
                 ProgramService(trashEmptying(config, pool, store, bucket, frame)),
                 ProgramService(frame.health), ProgramService(server),
             ] + workers.map { ProgramService($0) }

@@ -30,14 +30,15 @@ func sagaKinds(
         metrics: metrics,
         faults: config.faults
     )
+    let caution = RemovalCaution(
+        pool: pool,
+        marks: EpochMarks(store: store, bucket: bucket),
+        logger: frame.makeLogger("cleanup")
+    )
     let removal = RemovalSaga(
         pool: pool,
         remover: ObjectRemover(store: store, bucket: bucket),
-        caution: RemovalCaution(
-            pool: pool,
-            marks: EpochMarks(store: store, bucket: bucket),
-            logger: frame.makeLogger("cleanup")
-        ),
+        caution: caution,
         doorbell: doorbell,
         metrics: metrics,
         faults: config.faults,
@@ -48,6 +49,7 @@ func sagaKinds(
         store: store,
         bucket: bucket,
         mover: ObjectMover(store: store),
+        caution: caution,
         doorbell: doorbell,
         metrics: metrics,
         faults: config.faults,
@@ -67,6 +69,23 @@ func sagaKinds(
             decode: TrashSaga.Order.init
         ),
     ]
+}
+
+/// The epochs of versions are UploadService's.
+func incarnationWatch(
+    _ pool: PostgresPool,
+    _ store: any ObjectStore,
+    _ bucket: BucketIdentity,
+    _ frame: ProgramFrame
+) -> IncarnationWatch {
+    IncarnationWatch(
+        pool: pool,
+        marks: nil,
+        high: HighWaterMarks(store: store, bucket: bucket, service: "indexer"),
+        time: frame.time,
+        random: frame.random,
+        logger: frame.makeLogger("incarnation")
+    )
 }
 
 /// Empties the trash that repairs have filled.

@@ -62,12 +62,12 @@ private struct Relay {
             outbox: name,
             ticks: ticks,
             lease: LeaseKeeper("outbox-relay", ttl: config.leaseTTL, pool: pool, time: time, random: random),
-            makePublisher: { epoch in
+            makePublisher: { leader in
                 try await Publisher(
                     ticks: ticks,
                     makeProducer: { () throws(KafkaError) in try KafkaProducer(kafka, logger: logger) },
                     recordBytesLimit: config.recordBytesLimit,
-                    epoch: epoch,
+                    leader: leader,
                     faults: faults,
                     figures: figures
                 )

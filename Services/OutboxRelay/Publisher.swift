@@ -14,7 +14,7 @@ actor Publisher {
     private let ticks: TickStore
     private let makeProducer: @Sendable () throws(KafkaError) -> KafkaProducer
     private var producer: KafkaProducer
-    private let epoch: Int64
+    private let leader: TickLeader
     private let faults: any Faults
     private let figures: RelayFigures
     private let limits: PageLimits
@@ -28,13 +28,13 @@ actor Publisher {
         makeProducer: @escaping @Sendable () throws(KafkaError) -> KafkaProducer,
         recordBytesLimit: Int,
         limits: PageLimits = PageLimits(),
-        epoch: Int64,
+        leader: TickLeader,
         faults: any Faults,
         figures: RelayFigures
     ) async throws {
         self.ticks = ticks
         self.makeProducer = makeProducer
-        self.epoch = epoch
+        self.leader = leader
         self.faults = faults
         self.figures = figures
         self.limits = limits
@@ -57,8 +57,8 @@ actor Publisher {
     {
         var course = Course(settled: position.lastID) { [ticks, limits] id in
             try await ticks.page(of: position, after: id, limits: limits)
-        } advance: { [ticks, epoch] id in
-            try await ticks.advance(position, to: id, epoch: epoch)
+        } advance: { [ticks] id in
+            try await ticks.advance(position, to: id)
         }
         return try await follow(&course, until: mustStop)
     }
@@ -176,7 +176,7 @@ actor Publisher {
             return
         }
         if failure.error.isUnpublishable, group.isLone {
-            try await ticks.park([failure.row.id], reason: failure.error.reason, epoch: epoch)
+            try await ticks.park([failure.row.id], reason: failure.error.reason, by: leader)
             parkedKeys.insert(failure.row.event.key)
             try await record(group.rows, sentCount: 0, &course)
             if producer.fatalError != nil { try await renewProducer() }
@@ -194,7 +194,7 @@ actor Publisher {
     private func record(_ rows: ArraySlice<OutboxRow>, sentCount: Int, _ course: inout Course) async throws {
         guard let last = rows.last else { return }
         let waiting = rows.filter { parkedKeys.contains($0.event.key) }.map(\.id)
-        try await ticks.park(waiting, reason: "waits behind an earlier row of its key", epoch: epoch)
+        try await ticks.park(waiting, reason: "waits behind an earlier row of its key", by: leader)
         try faults.reach(.beforeRelayAdvanced)
         try await course.advance(last.id)
         try faults.reach(.afterRelayAdvanced)
@@ -232,7 +232,7 @@ actor Publisher {
         while let row = try await ticks.parkedRows(of: key, after: 0, limit: 1).first {
             switch await producer.produce([ProducerRecord(row.event)]).first {
             case .acked:
-                try await ticks.unpark(key, through: row.id, epoch: epoch)
+                try await ticks.unpark(key, through: row.id, by: leader)
                 figures.record(publishedCount: 1)
                 count += 1
             case .failed(let error) where error.isUnpublishable:

@@ -13,7 +13,7 @@ struct RelayLoop: Service {
     let outbox: String
     let ticks: TickStore
     let lease: LeaseKeeper
-    let makePublisher: @Sendable (_ epoch: Int64) async throws -> Publisher
+    let makePublisher: @Sendable (_ leader: TickLeader) async throws -> Publisher
     let wakeUp: WakeUp
     let rotation: TickStore.RotationLimits
     let time: any TimeSource
@@ -37,11 +37,16 @@ struct RelayLoop: Service {
                 await pause(for: lease.ttl / 8)
                 continue
             }
-            failureCount = await lead(under: held) ? 0 : min(failureCount + 1, 5)
+            let ending = await lead(under: held)
+            // What was led is led on under a new epoch only: the outbox, or the whole server, is another's by now.
+            if ending == .fenced { try? await lease.release() }
+            failureCount = ending == .well ? 0 : min(failureCount + 1, 5)
             await pause(for: min(.milliseconds(50 << failureCount), lease.ttl / 8))
         }
         try? await lease.release()
     }
+
+    private enum Ending { case well, failed, fenced }
 
     private var mustStop: @Sendable () -> Bool { { Task.isCancelled || Task.isShuttingDownGracefully } }
 
@@ -60,56 +65,55 @@ struct RelayLoop: Service {
 
     /// Leads until the lease is lost, the database or the producer fails, or the process is asked to stop.
     ///
-    /// - Returns: whether it ended without a failure.
-    private func lead(under held: Lease) async -> Bool {
+    private func lead(under held: Lease) async -> Ending {
         logger.info("leading", metadata: ["outbox": "\(outbox)", "epoch": "\(held.epoch)"])
         figures.isLeader = true
         defer { figures.isLeader = false }
-        return await withTaskGroup(of: Bool.self) { group in
+        return await withTaskGroup(of: Ending.self) { group in
             group.addTask { await publishUntilTrouble(epoch: held.epoch) }
             group.addTask {
                 await lease.keep()
-                return false
+                return .failed
             }
             group.addTask {
-                do { try await gracefulShutdown() } catch { return true }
+                do { try await gracefulShutdown() } catch { return .well }
                 try? await time.sleep(for: drainLimit)
-                return true
+                return .well
             }
-            let isWell = await group.next() ?? true
+            let ending = await group.next() ?? .well
             group.cancelAll()
-            return isWell
+            return ending
         }
     }
 
-    private func publishUntilTrouble(epoch: Int64) async -> Bool {
+    private func publishUntilTrouble(epoch: Int64) async -> Ending {
         do {
             let position = try await ticks.adopt(epoch: epoch)
-            let publisher = try await makePublisher(epoch)
-            let result = await Result { try await publish(from: position, with: publisher, epoch: epoch) }
+            let publisher = try await makePublisher(position.leader)
+            let result = await Result { try await publish(from: position, with: publisher) }
             await publisher.close()
             try result.get()
-            return true
+            return .well
         } catch {
-            guard !Task.isCancelled else { return true }
+            guard !Task.isCancelled else { return .well }
             figures.record(failure: "\(error)")
             logger.warning("relay interrupted", metadata: ["outbox": "\(outbox)", "error": "\(error)"])
-            return false
+            return error as? TickFailure == .fenced ? .fenced : .failed
         }
     }
 
-    private func publish(from start: TickPosition, with publisher: Publisher, epoch: Int64) async throws {
+    private func publish(from start: TickPosition, with publisher: Publisher) async throws {
         var position = start
         var pause = Duration.milliseconds(1)
         var tidyAt = time.uptime
         while !mustStop() {
             if position.to == nil {
                 if time.uptime >= tidyAt {
-                    try await tidyUp(publisher, epoch: epoch)
+                    try await tidyUp(publisher, position.leader)
                     tidyAt = time.uptime + tidyInterval
                 }
                 try faults.reach(.beforeTickPersisted)
-                guard let next = try await ticks.begin(after: position.from, epoch: epoch) else {
+                guard let next = try await ticks.begin(after: position) else {
                     await wakeUp.wait(upTo: pause)
                     pause = min(pause * 2, pollInterval)
                     continue
@@ -119,19 +123,19 @@ struct RelayLoop: Service {
             }
             pause = .milliseconds(1)
             guard try await publisher.publish(position, until: mustStop) else { return }
-            position = try await ticks.end(position, epoch: epoch)
+            position = try await ticks.end(position)
         }
     }
 
     /// Between two ticks: what operators asked for, and the turn of the partitions.
-    private func tidyUp(_ publisher: Publisher, epoch: Int64) async throws {
+    private func tidyUp(_ publisher: Publisher, _ leader: TickLeader) async throws {
         if let request = try await ticks.nextRequest() {
             guard let result = try await publisher.serve(request, until: mustStop) else { return }
-            try await ticks.finish(request.id, result: result)
+            try await ticks.finish(request.id, result: result, by: leader)
             logger.notice("request served", metadata: ["outbox": "\(outbox)", "result": "\(result)"])
         }
         try faults.reach(.beforeOutboxRotated)
-        if let slot = try await ticks.rotate(epoch: epoch, limits: rotation) {
+        if let slot = try await ticks.rotate(epoch: leader.epoch, limits: rotation) {
             logger.info("partitions turned", metadata: ["outbox": "\(outbox)", "slot": "\(slot)"])
         }
         try faults.reach(.afterOutboxRotated)

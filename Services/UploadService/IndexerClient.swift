@@ -56,6 +56,10 @@ final class IndexerClient: Sendable {
         }
     }
 
+    /// The same, for those who need no more of the indexer.
+    typealias Lookup = @Sendable (UUID) async throws(IndexerFailure) -> IndexEntry?
+    var lookup: Lookup { { (file: UUID) async throws(IndexerFailure) in try await self.entry(of: file) } }
+
     /// Must be called once, when no call is under way.
     func shutdown() async { try? await http.shutdown() }
 
@@ -103,8 +107,8 @@ enum IndexerFailure: Error, Equatable, Sendable {
 }
 
 /// What the index holds of one file.
-struct IndexEntry: Decodable, Equatable, Sendable {
-    enum State: String, Decodable, Sendable {
+struct IndexEntry: Codable, Equatable, Sendable {
+    enum State: String, Codable, Sendable {
         case live = "LIVE"
         case quarantined = "QUARANTINED"
         case deleted = "DELETED"
@@ -117,11 +121,23 @@ struct IndexEntry: Decodable, Equatable, Sendable {
     let state: State
     /// `PENDING`, `INDEXED` or `REJECTED`.
     let indexState: String
+    // What a lost row can be made anew from; told only of an entry that is asked for by its id, and not all of it of each.
+    var tenant: String?
+    var owner: String?
+    var name: String?
+    var contentType: String?
+    /// Bytes.
+    var size: Int64?
+    /// Hexadecimal.
+    var sha256: String?
+    var objectKey: String?
 
     enum CodingKeys: String, CodingKey {
-        case version, state
+        case version, state, tenant, owner, name, size, sha256
         case fileID = "file_id"
         case indexState = "index_state"
+        case contentType = "content_type"
+        case objectKey = "object_key"
     }
 }
 

@@ -68,5 +68,17 @@ enum Schema {
             name: "quotas",
             sql: String(decoding: PackageResources.m0010_quotas_sql, as: UTF8.self)
         ),
+        Migration(
+            number: 21,
+            name: "check_ledgers",
+            sql: OutboxSchema.version3
+                + String(decoding: PackageResources.m0013_check_ledgers_sql, as: UTF8.self)
+        ),
+        Migration(
+            number: 22,
+            name: "clock",
+            sql: SafeMode.schemaOfClock
+                + String(decoding: PackageResources.m0011_sightings_sql, as: UTF8.self)
+        ),
     ]
 }

@@ -161,6 +161,12 @@ extension SettingsReader {
             default: 86_400,
             in: 60...2_592_000
         )
+        settings.late = seconds("WAYBILL_LATE_SECONDS", default: 3_600, in: 1...604_800)
+        settings.retention = seconds(
+            "WAYBILL_CHECK_RETENTION_SECONDS",
+            default: 2_592_000,
+            in: 3_600...315_360_000
+        )
         settings.lease = lease
         return settings
     }

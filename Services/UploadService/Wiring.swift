@@ -92,7 +92,7 @@ struct Wiring: Sendable {
         )
         expiry = UploadExpiry(surroundings, sagas)
         janitor = IdempotencyJanitor(surroundings)
-        repairs = Repairs(surroundings, doorbell: doorbell)
+        repairs = Repairs(surroundings, sagas, doorbell: doorbell)
         repairRuns = RepairRuns(repairs, surroundings)
         checks = ConsistencyChecks(surroundings)
         publication = PublicationSweep(surroundings, doorbell)
@@ -142,8 +142,9 @@ struct Wiring: Sendable {
             ring: { doorbell.ring() }
         ).add(to: operators.group("republish"))
         AuditRoutes(pool: pool).add(to: operators.group("audit"))
-        SafeModeRoutes(pool: pool).add(to: operators.group("safe-mode"))
-        RepairRoutes(repairs: repairs).add(to: operators)
+        let caution = LeavingCaution(pool: pool, store: surroundings.store)
+        SafeModeRoutes(pool: pool) { try await caution.obstacle($0) }.add(to: operators.group("safe-mode"))
+        RepairRoutes(repairs: repairs, keys: keys).add(to: operators)
         QuotaRoutes(actions: QuotaActions(pool: pool)).add(to: operators.group("quotas"))
     }
 }

@@ -47,6 +47,16 @@ public enum FaultPoint: String, CaseIterable, Sendable {
     case beforeBytesDeleted, afterBytesDeleted
     case beforeRemovalReported, afterRemovalReported
 
+    // UploadService: a repair is carried out, or taken back
+    case beforeRepairCommitted, afterRepairCommitted
+    case beforeRepairUndone, afterRepairUndone
+
+    // IndexerService: an object goes to the trash, or comes back
+    case beforeTrashCopied, afterTrashCopied
+    case beforeOriginalDeleted, afterOriginalDeleted
+    case beforeTrashReturned, afterTrashReturned
+    case beforeTrashReported, afterTrashReported
+
     // SagaEngine
     case beforeSagaClaimed, afterSagaClaimed
     case beforeSagaStepRecorded, afterSagaStepRecorded

@@ -9,6 +9,15 @@ public enum ServerIncarnation {
           FROM pg_control_system()
         """
 
+    /// For the first place of a pipeline or a transaction, so that what follows in it can compare: `incarnation =
+    /// current_setting('waybill.incarnation', true)`. A connection and its transaction never outlive the server, so there is no
+    /// moment between the look and the comparison. Without it the setting is NULL, and nothing is equal to it.
+    public static let look: Statement = """
+        SELECT set_config('waybill.incarnation',
+                          system_identifier::text || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8), true)
+          FROM pg_control_system()
+        """
+
     /// The same as text, for the definition of a view.
     public static let sql = find.text
 

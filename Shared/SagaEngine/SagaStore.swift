@@ -104,13 +104,16 @@ public enum SagaStore {
         )
     }
 
-    /// Makes the saga of `subject` due now. Touching none is fine: it may have ended.
+    /// Makes the saga of `subject` due now.
+    ///
+    /// - Returns: false when there is none: it may have ended.
+    @discardableResult
     public static func wake(
         kind: String,
         subject: UUID,
         in tx: borrowing Transaction
-    ) async throws(DatabaseError) {
-        try await tx.execute(wake, kind, subject)
+    ) async throws(DatabaseError) -> Bool {
+        try await tx.execute(wake, kind, subject) > 0
     }
 
     /// Removes the saga of `subject`, whoever drives it: somebody else has brought about its end.

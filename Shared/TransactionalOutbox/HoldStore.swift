@@ -4,6 +4,8 @@ public import PostgresClient
 public struct HeldRange: Equatable, Sendable {
     public let from: String
     public let to: String
+    /// The server that these are snapshots of.
+    let incarnation: String
 }
 
 /// Where a walk through a range has come to.
@@ -41,7 +43,8 @@ public struct HoldStore: Sendable {
     private static let release: Statement = "DELETE FROM outbox_holds WHERE name = $1"
     private static let position: Statement = """
         SELECT h.snap::text, t.snap_from::text, h.incarnation, t.incarnation,
-               pg_snapshot_xmax(t.snap_from) < pg_snapshot_xmax(h.snap)
+               pg_snapshot_xmax(t.snap_from) < pg_snapshot_xmax(h.snap),
+               current_setting('waybill.incarnation', true)
           FROM outbox_holds h, outbox_tick t WHERE h.name = $1
         """
     private static let restart: Statement = """
@@ -62,16 +65,20 @@ public struct HoldStore: Sendable {
                 AND tx >= pg_snapshot_xmax($1::pg_snapshot) AND tx < pg_snapshot_xmax($2::pg_snapshot)
                 AND pg_visible_in_snapshot(tx, $2::pg_snapshot)
               ORDER BY tx, id LIMIT $5)
-        ) page ORDER BY tx, id LIMIT $5
+        ) page WHERE $6 = current_setting('waybill.incarnation', true) ORDER BY tx, id LIMIT $5
         """
     private static let parkedAmong: Statement = "SELECT id FROM outbox_parked WHERE id = ANY ($1)"
-    private static let advance: Statement =
-        "UPDATE outbox_holds SET snap = $3::pg_snapshot WHERE name = $1 AND snap::text = $2"
+    private static let advance: Statement = """
+        UPDATE outbox_holds SET snap = $3::pg_snapshot
+         WHERE name = $1 AND snap::text = $2
+           AND incarnation = $4 AND $4 = current_setting('waybill.incarnation', true)
+        """
     /// One snapshot for both: what the statement sees is what `pg_current_snapshot()` says.
     private static let settle: Statement = """
         UPDATE outbox_holds h SET snap = pg_current_snapshot()
           FROM outbox_tick t
          WHERE h.name = $1 AND h.incarnation = t.incarnation
+           AND h.incarnation = current_setting('waybill.incarnation', true)
            AND NOT EXISTS (SELECT 1 FROM outbox WHERE tx >= pg_snapshot_xmax(h.snap))
            AND NOT EXISTS (
                SELECT 1 FROM unnest(ARRAY(SELECT pg_snapshot_xip(h.snap))) AS under_way (tx),
@@ -92,9 +99,10 @@ public struct HoldStore: Sendable {
     /// Whether the hold's and the relay's snapshots are of this server: what they say means something. After a restore or a
     /// failover it does again when a relay has led, and the hold has started over.
     public func isOfThisServer() async throws(DatabaseError) -> Bool {
-        let server = try await ServerIncarnation.find(on: pool)
-        guard let row = try await pool.query(Self.position, name).first else { return false }
-        let (hold, relay) = (try row.text(2), try row.text(3))
+        guard let row = try await pool.looked([BoundStatement(Self.position, name)]).first else {
+            return false
+        }
+        let (hold, relay, server) = (try row.text(2), try row.text(3), try row.text(5))
         return hold == server && relay == server
     }
 
@@ -103,21 +111,22 @@ public struct HoldStore: Sendable {
     /// - Returns: nil when nothing can be told now: the hold is not registered, no relay has led since the database was
     ///   restored or failed over, or the relay has not come again to where it was before a crash.
     public func published() async throws(DatabaseError) -> HeldRange? {
-        let server = try await ServerIncarnation.find(on: pool)
-        guard let row = try await pool.query(Self.position, name).first, try row.text(3) == server else {
-            return nil
-        }
+        guard let row = try await pool.looked([BoundStatement(Self.position, name)]).first else { return nil }
+        let server = try row.text(5)
+        guard try row.text(3) == server else { return nil }
         guard try row.text(2) == server else {
             // Transaction ids mean something else now: everything that is left is noted again.
             _ = try await pool.execute(Self.restart, name, server)
-            return HeldRange(from: "1:1:", to: try row.text(1))
+            return HeldRange(from: "1:1:", to: try row.text(1), incarnation: server)
         }
-        return try row.bool(4) ? nil : HeldRange(from: try row.text(0), to: try row.text(1))
+        guard try !row.bool(4) else { return nil }
+        return HeldRange(from: try row.text(0), to: try row.text(1), incarnation: server)
     }
 
     /// Rows of `range` in an order of their own, for as long as there are any.
     ///
-    /// - Returns: the rows that were published, and where to go on; nil at the end.
+    /// - Returns: the rows that were published, and where to go on; nil at the end, or when the server is another one: the hold
+    ///   cannot be moved then.
     public func rows(
         of range: HeldRange,
         after position: HeldPosition,
@@ -129,12 +138,10 @@ public struct HoldStore: Sendable {
             range.to,
             position.transaction,
             position.id,
-            limit
+            limit,
+            range.incarnation
         )
-        guard let page = try await pool.pipeline([BoundStatement(TickStore.walkIndexes), statement]).last
-        else {
-            throw .unexpectedResult("the server sent no result")
-        }
+        let page = try await pool.looked([BoundStatement(TickStore.walkIndexes), statement])
         var rows: [PublishedRow] = []
         for row in page { rows.append(try published(row)) }
         guard let end = rows.last?.position else { return nil }
@@ -156,9 +163,12 @@ public struct HoldStore: Sendable {
 
     /// Moves the hold to the end of `range`, all of which has been noted.
     ///
-    /// - Returns: false when somebody else moved it meanwhile; nothing is changed then.
+    /// - Returns: false when somebody else moved it meanwhile, or the server is another one; nothing is changed then.
     public func advance(over range: HeldRange) async throws(DatabaseError) -> Bool {
-        try await pool.execute(Self.advance, name, range.from, range.to) == 1
+        let moved = try await pool.looked([
+            BoundStatement(Self.advance, name, range.from, range.to, range.incarnation)
+        ])
+        return moved.affectedRowCount == 1
     }
 
     /// Moves the hold to this moment when no row is left that it has not noted, so that it does not stay behind an outbox to
@@ -167,9 +177,9 @@ public struct HoldStore: Sendable {
     /// - Returns: false when there are such rows, or somebody else moved the hold meanwhile; nothing is changed then.
     @discardableResult
     public func settle() async throws(DatabaseError) -> Bool {
-        let answers = try await pool.pipeline([
+        let answer = try await pool.looked([
             BoundStatement(TickStore.walkIndexes), BoundStatement(Self.settle, name),
         ])
-        return answers.last?.affectedRowCount == 1
+        return answer.affectedRowCount == 1
     }
 }

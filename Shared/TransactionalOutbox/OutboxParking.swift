@@ -6,7 +6,11 @@ public import PostgresClient
 /// Rows wait here in the order of ids, and the key's later rows join them, until an operator has the key tried again.
 extension TickStore {
     private static let parkedKeys: Statement = "SELECT DISTINCT key FROM outbox_parked"
-    private static let fence: Statement = "SELECT 1 FROM outbox_tick WHERE epoch = $1 FOR SHARE"
+    private static let fence: Statement = """
+        SELECT 1 FROM outbox_tick
+         WHERE epoch = $1 AND incarnation = coalesce($2, incarnation)
+           AND incarnation = current_setting('waybill.incarnation', true) FOR SHARE
+        """
     private static let park: Statement = """
         INSERT INTO outbox_parked (id, event_id, topic, key, version, headers, payload, reason)
         SELECT id, event_id, topic, key, version, headers, payload, $2 FROM outbox WHERE id = ANY ($1)
@@ -17,6 +21,13 @@ extension TickStore {
           FROM outbox_parked WHERE key = $1 AND id > $2 ORDER BY id LIMIT $3
         """
     private static let unpark: Statement = "DELETE FROM outbox_parked WHERE key = $1 AND id <= $2"
+    private static let hasNotes: Statement = "SELECT to_regclass('outbox_unparked') IS NOT NULL"
+    /// Every hold has gone past them without taking note.
+    private static let unparkNoting: Statement = """
+        WITH published AS (DELETE FROM outbox_parked WHERE key = $1 AND id <= $2 RETURNING key, id, topic, version)
+        INSERT INTO outbox_unparked (hold, key, id, topic, version)
+        SELECT h.name, p.key, p.id, p.topic, p.version FROM published p, outbox_holds h ON CONFLICT DO NOTHING
+        """
     private static let parkedCount: Statement = "SELECT count(*) FROM outbox_parked"
 
     public func parkedKeys() async throws(DatabaseError) -> Set<String> {
@@ -30,9 +41,9 @@ extension TickStore {
     }
 
     /// Copies rows aside. They are durable there before the relay moves past them.
-    public func park(_ ids: [Int64], reason: String, epoch: Int64) async throws(TickFailure) {
+    public func park(_ ids: [Int64], reason: String, by leader: TickLeader) async throws(TickFailure) {
         guard !ids.isEmpty else { return }
-        _ = try await fenced(epoch) { tx throws(DatabaseError) in
+        _ = try await fenced(leader.epoch, in: leader.incarnation) { tx throws(DatabaseError) in
             try await tx.execute(Self.park, ids, reason)
         }
     }
@@ -47,23 +58,30 @@ extension TickStore {
         } catch { throw .database(error) }
     }
 
-    /// Forgets parked rows of `key` up to `id`, which have been published meanwhile.
-    public func unpark(_ key: String, through id: Int64, epoch: Int64) async throws(TickFailure) {
-        _ = try await fenced(epoch) { tx throws(DatabaseError) in
-            try await tx.execute(Self.unpark, key, id)
+    /// Forgets parked rows of `key` up to `id`, which have been published meanwhile, but for the holds that are to take note.
+    public func unpark(_ key: String, through id: Int64, by leader: TickLeader) async throws(TickFailure) {
+        _ = try await fenced(leader.epoch, in: leader.incarnation) { tx throws(DatabaseError) in
+            let hasNotes = try await tx.query(Self.hasNotes).first?.bool(0) ?? false
+            return try await tx.execute(hasNotes ? Self.unparkNoting : Self.unpark, key, id)
         }
     }
 
     /// Runs `body` in a transaction that holds the tick row, so that no newer epoch can begin before it ends.
+    ///
+    /// - Parameter incarnation: nil: whichever leader of that epoch was adopted in the server as it is now.
     func fenced<Value: Sendable>(
         _ epoch: Int64,
+        in incarnation: String?,
         _ body: (borrowing Transaction) async throws(DatabaseError) -> Value
     ) async throws(TickFailure) -> Value {
         do {
             return try await pool.withTransaction {
                 (tx: borrowing Transaction) async throws(TickFailure) -> Value in
                 do throws(DatabaseError) {
-                    if try await tx.query(Self.fence, epoch).count == 1 { return try await body(tx) }
+                    try await tx.execute(ServerIncarnation.look)
+                    if try await tx.query(Self.fence, epoch, incarnation).count == 1 {
+                        return try await body(tx)
+                    }
                 } catch { throw .database(error) }
                 throw .fenced
             }

@@ -60,7 +60,12 @@ extension TickStore {
         )
     }
 
-    public func finish(_ request: Int64, result: String) async throws(DatabaseError) {
-        _ = try await pool.execute(Self.finishRequest, request, result)
+    /// May be told again; the first result stays.
+    ///
+    /// - Throws: `fenced` when another leads, or in another server: there nothing may have been served.
+    public func finish(_ request: Int64, result: String, by leader: TickLeader) async throws(TickFailure) {
+        _ = try await fenced(leader.epoch, in: leader.incarnation) { tx throws(DatabaseError) in
+            try await tx.execute(Self.finishRequest, request, result)
+        }
     }
 }

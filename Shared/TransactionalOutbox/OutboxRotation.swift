@@ -16,7 +16,9 @@ extension TickStore {
         UPDATE outbox_writer
            SET slot = $2, rotated_at = clock_timestamp(),
                rotated_id = (SELECT last_value FROM outbox_id_seq)
-         WHERE slot = $1 AND EXISTS (SELECT 1 FROM outbox_tick WHERE epoch = $3)
+         WHERE slot = $1
+           AND EXISTS (SELECT 1 FROM outbox_tick
+                        WHERE epoch = $3 AND incarnation = current_setting('waybill.incarnation', true))
         """
     private static let waitBriefly: Statement = "SET LOCAL lock_timeout = '50ms'"
     private static let locks: [Statement] = [
@@ -77,7 +79,8 @@ extension TickStore {
         let next = (slot + 1) % OutboxSchema.partitionCount
         guard Self.locks.indices.contains(next), try await truncate(next, epoch: epoch) else { return nil }
         do {
-            return try await pool.execute(Self.turn, slot, next, epoch) == 1 ? next : nil
+            let turned = try await pool.looked([BoundStatement(Self.turn, slot, next, epoch)])
+            return turned.affectedRowCount == 1 ? next : nil
         } catch { throw .database(error) }
     }
 
@@ -101,7 +104,8 @@ extension TickStore {
     /// - Returns: false when the partition holds an unpublished row, one that a hold keeps, or its lock was not to be had at once.
     private func truncate(_ slot: Int, epoch: Int64) async throws(TickFailure) -> Bool {
         do {
-            return try await fenced(epoch) { tx throws(DatabaseError) in
+            // Which of two leaders of one epoch turns a partition is all the same: the database is asked what may go.
+            return try await fenced(epoch, in: nil) { tx throws(DatabaseError) in
                 try await tx.execute(Self.waitBriefly)
                 try await tx.execute(Self.locks[slot])
                 guard try await tx.query(Self.unpublished, slot).isEmpty else { return false }

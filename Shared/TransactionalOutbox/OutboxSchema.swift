@@ -83,4 +83,18 @@ public enum OutboxSchema {
             incarnation text        NOT NULL DEFAULT ''
         );
         """
+
+    /// - `outbox_unparked`: parked rows that were published after all, for each hold that has gone past them: it has yet to
+    ///   take note of them. A database without this table keeps no such notes.
+    public static let version3 = """
+        CREATE TABLE outbox_unparked (
+            hold    text   NOT NULL REFERENCES outbox_holds (name) ON DELETE CASCADE,
+            key     text   NOT NULL,
+            id      bigint NOT NULL,
+            topic   text   NOT NULL,
+            version bigint NOT NULL,
+            PRIMARY KEY (hold, key, id)
+        );
+
+        """
 }

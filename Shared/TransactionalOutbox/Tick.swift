@@ -6,6 +6,8 @@ public import PostgresClient
 /// key is visible, version 1 committed before version 2 got the row lock; so it is in the same tick with a
 /// lower id, or in an earlier tick. A transaction held open delays its own rows only.
 public struct TickPosition: Equatable, Sendable {
+    /// Whose position it is: everything below means something to it alone.
+    public let leader: TickLeader
     /// `pg_snapshot` text: every row visible in it has been published.
     public let from: String
     /// The snapshot that ends the tick under way; nil between ticks.
@@ -16,11 +18,28 @@ public struct TickPosition: Equatable, Sendable {
     /// lower ones; they are looked up by transaction, so that one that was open for hours costs no long scan.
     public let newID: Int64
 
-    public init(from: String, to: String?, lastID: Int64, newID: Int64) {
+    public init(leader: TickLeader, from: String, to: String?, lastID: Int64, newID: Int64) {
+        self.leader = leader
         self.from = from
         self.to = to
         self.lastID = lastID
         self.newID = newID
+    }
+}
+
+/// Who reads an outbox: one epoch of its lease, in one server.
+///
+/// An epoch alone does not tell two leaders apart: a replica that was promoted may not have heard of the last one, and give
+/// the same epoch out again. And a server that takes another's place between two statements, so fast that nobody sees
+/// an error, has transactions of its own: snapshots of the other mean nothing in it, and rows between the two would be lost.
+public struct TickLeader: Equatable, Sendable {
+    public let epoch: Int64
+    /// As `ServerIncarnation` says.
+    public let incarnation: String
+
+    public init(epoch: Int64, incarnation: String) {
+        self.epoch = epoch
+        self.incarnation = incarnation
     }
 }
 
@@ -37,6 +56,6 @@ public struct OutboxRow: Sendable {
 
 public enum TickFailure: Error, Equatable, Sendable {
     case database(DatabaseError)
-    /// A newer epoch reads this outbox now. Stop; nothing of the caller's was written.
+    /// A newer epoch reads this outbox now, or the server is another one. Stop; nothing of the caller's was written.
     case fenced
 }

@@ -40,7 +40,8 @@ extension TickStore {
                      WHERE pg_visible_in_snapshot(under_way.tx, $2::pg_snapshot)
                 ) tick ORDER BY id LIMIT $5
             ) page
-        ) measured WHERE bytes_before < $6 ORDER BY id
+        ) measured
+         WHERE bytes_before < $6 AND $7 = current_setting('waybill.incarnation', true) ORDER BY id
         """
     private static let retained: Statement = """
         SELECT id, event_id, topic, key, version, headers, payload FROM (
@@ -51,6 +52,7 @@ extension TickStore {
                    AND ($2::text IS NULL OR key = $2)
                    AND ($3::timestamptz IS NULL OR created_at >= $3)
                    AND pg_visible_in_snapshot(tx, t.snap_from)
+                   AND t.incarnation = current_setting('waybill.incarnation', true)
                  ORDER BY id LIMIT $4
             ) page
         ) measured WHERE bytes_before < $5 ORDER BY id
@@ -81,7 +83,8 @@ extension TickStore {
           ) first
         """
 
-    /// The next rows of the tick that `position` describes, in the order of ids; empty when there are no more.
+    /// The next rows of the tick that `position` describes, in the order of ids; empty when there are no more, or when the
+    /// server is another one: to end the tick is refused then.
     public func page(
         of position: TickPosition,
         after id: Int64,
@@ -97,13 +100,15 @@ extension TickStore {
                     id,
                     position.newID,
                     limits.rowCount,
-                    limits.byteCount
+                    limits.byteCount,
+                    position.leader.incarnation
                 )
             ).map(outboxRow)
         } catch { throw .database(error) }
     }
 
-    /// Published rows that have not been truncated yet, in the order of ids.
+    /// Published rows that have not been truncated yet, in the order of ids. None when the server is another one: to finish the
+    /// request is refused then.
     public func retainedRows(
         for request: OutboxRequest,
         after id: Int64,
@@ -127,10 +132,7 @@ extension TickStore {
     }
 
     private func walk(_ statement: BoundStatement) async throws(DatabaseError) -> Rows {
-        guard let rows = try await pool.pipeline([BoundStatement(Self.walkIndexes), statement]).last else {
-            throw .unexpectedResult("the server sent no result")
-        }
-        return rows
+        try await pool.looked([BoundStatement(Self.walkIndexes), statement])
     }
 }
 

@@ -1,6 +1,7 @@
 public import PostgresClient
 
-/// The reading side of the outbox: where the relay stands. Every write is fenced by the relay's epoch.
+/// The reading side of the outbox: where the relay stands. Every write is fenced by the relay's epoch and by the server it was
+/// adopted in, every page by the latter.
 ///
 /// What moves the position commits without waiting for the disk: commits reach the disk in order, so a crash of
 /// the server takes the relay back to an earlier position, where it repeats what it has published since.
@@ -45,18 +46,25 @@ public struct TickStore: Sendable {
                                        ORDER BY outbox.tx, id LIMIT 1) late
                        WHERE pg_visible_in_snapshot(under_way.tx, pg_current_snapshot())) AS late_id
           ) fresh
-         WHERE epoch = $1 AND snap_to IS NULL AND least(fresh.new_id, fresh.late_id) IS NOT NULL
+         WHERE epoch = $1 AND incarnation = $3 AND $3 = current_setting('waybill.incarnation', true)
+           AND snap_to IS NULL AND least(fresh.new_id, fresh.late_id) IS NOT NULL
         RETURNING snap_from::text, snap_to::text, last_id, outbox_tick.new_id
         """
     private static let advance: Statement = """
-        UPDATE outbox_tick SET last_id = greatest(last_id, $3) WHERE epoch = $1 AND snap_to::text = $2
+        UPDATE outbox_tick SET last_id = greatest(last_id, $3)
+         WHERE epoch = $1 AND incarnation = $4 AND $4 = current_setting('waybill.incarnation', true)
+           AND snap_to::text = $2
         """
     private static let end: Statement = """
         UPDATE outbox_tick SET snap_from = snap_to, snap_to = NULL, last_id = 0, new_id = 0
-         WHERE epoch = $1 AND snap_to::text = $2
+         WHERE epoch = $1 AND incarnation = $3 AND $3 = current_setting('waybill.incarnation', true)
+           AND snap_to::text = $2
         RETURNING snap_from::text, snap_to::text, last_id, new_id
         """
-    private static let isCurrent: Statement = "SELECT 1 FROM outbox_tick WHERE epoch = $1"
+    private static let isCurrent: Statement = """
+        SELECT 1 FROM outbox_tick
+         WHERE epoch = $1 AND incarnation = $2 AND $2 = current_setting('waybill.incarnation', true)
+        """
 
     /// Makes `epoch` the only one whose writes count, and says where to go on. May be called again with the
     /// same epoch.
@@ -82,65 +90,85 @@ public struct TickStore: Sendable {
         let now = try await ServerIncarnation.find(in: tx)
         guard let row = try await tx.query(Self.adopt, epoch, now).first else { return nil }
         if try !row.bool(4) { try await tx.execute(Self.reclaim) }
-        return try position(row)
+        return try position(row, TickLeader(epoch: epoch, incarnation: now))
     }
 
     /// Starts the next tick and persists its end before anything of it is read.
     ///
-    /// - Returns: nil when no row has become visible since `from`; nothing was written then.
-    public func begin(after from: String, epoch: Int64) async throws(TickFailure) -> TickPosition? {
+    /// - Returns: nil when no row has become visible since the end of `position`; nothing was written then.
+    public func begin(after position: TickPosition) async throws(TickFailure) -> TickPosition? {
+        let leader = position.leader
         do throws(DatabaseError) {
             if let row = try await move(
                 BoundStatement(Self.walkIndexes),
-                BoundStatement(Self.begin, epoch, from)
+                BoundStatement(Self.begin, leader.epoch, position.from, leader.incarnation)
             ).first {
-                return try position(row)
+                return try self.position(row, leader)
             }
         } catch { throw .database(error) }
-        try await requireCurrent(epoch)
+        try await requireCurrent(leader)
         return nil
     }
 
     /// Records that rows of the tick that `position` describes are published up to `id`. Call it after their
     /// delivery reports only.
-    public func advance(_ position: TickPosition, to id: Int64, epoch: Int64) async throws(TickFailure) {
+    public func advance(_ position: TickPosition, to id: Int64) async throws(TickFailure) {
+        let leader = position.leader
         let count: Int
         do {
-            count = try await move(BoundStatement(Self.advance, epoch, position.to, id)).affectedRowCount
+            count = try await move(
+                BoundStatement(Self.advance, leader.epoch, position.to, id, leader.incarnation)
+            ).affectedRowCount
         } catch { throw .database(error) }
         guard count == 1 else { throw .fenced }
     }
 
     /// Ends the tick that `position` describes: everything visible in its last snapshot is published.
-    public func end(_ position: TickPosition, epoch: Int64) async throws(TickFailure) -> TickPosition {
+    public func end(_ position: TickPosition) async throws(TickFailure) -> TickPosition {
+        let leader = position.leader
         do throws(DatabaseError) {
-            if let row = try await move(BoundStatement(Self.end, epoch, position.to)).first {
-                return try self.position(row)
+            if let row = try await move(
+                BoundStatement(Self.end, leader.epoch, position.to, leader.incarnation)
+            ).first {
+                return try self.position(row, leader)
             }
         } catch { throw .database(error) }
         throw .fenced
     }
 
     private func move(_ statements: BoundStatement...) async throws(DatabaseError) -> Rows {
-        let batch = [BoundStatement(Self.withoutWaitingForDisk)] + statements
-        guard let rows = try await pool.pipeline(batch).last else {
-            throw .unexpectedResult("the server sent no result")
-        }
-        return rows
+        try await pool.looked([BoundStatement(Self.withoutWaitingForDisk)] + statements)
     }
 
-    private func requireCurrent(_ epoch: Int64) async throws(TickFailure) {
+    private func requireCurrent(_ leader: TickLeader) async throws(TickFailure) {
         let rows: Rows
-        do { rows = try await pool.query(Self.isCurrent, epoch) } catch { throw .database(error) }
+        do {
+            rows = try await pool.looked([
+                BoundStatement(Self.isCurrent, leader.epoch, leader.incarnation)
+            ])
+        } catch { throw .database(error) }
         guard rows.count == 1 else { throw .fenced }
     }
 
-    private func position(_ row: Row) throws(DatabaseError) -> TickPosition {
+    private func position(_ row: Row, _ leader: TickLeader) throws(DatabaseError) -> TickPosition {
         TickPosition(
+            leader: leader,
             from: try row.text(0),
             to: try row.optionalText(1),
             lastID: try row.int64(2),
             newID: try row.int64(3)
         )
+    }
+}
+
+extension PostgresPool {
+    /// One round trip and one transaction, in which the server's incarnation can be compared.
+    ///
+    /// - Returns: the rows of the last statement.
+    func looked(_ statements: [BoundStatement]) async throws(DatabaseError) -> Rows {
+        guard let rows = try await pipeline([BoundStatement(ServerIncarnation.look)] + statements).last else {
+            throw .unexpectedResult("the server sent no result")
+        }
+        return rows
     }
 }

@@ -89,6 +89,21 @@ public final class ThrowawayCluster: Sendable {
         try await start("-c restore_command=/bin/false -c hot_standby=off")
     }
 
+    /// A copy of its disk, as a volume's snapshot is one. The server must be stopped.
+    ///
+    /// - Returns: where it lies; it goes with the cluster.
+    public func copyDisk() async throws -> String {
+        let path = "\(folder)/\(UUID().uuidString).disk"
+        try await run(["/bin/cp", "-a", "\(folder)/data", path])
+        return path
+    }
+
+    /// Puts a copy in the place of what is there. The server must be stopped.
+    public func putBack(_ copy: String) async throws {
+        try await run(["/bin/rm", "-rf", "\(folder)/data"])
+        try await run(["/bin/cp", "-a", copy, "\(folder)/data"])
+    }
+
     /// A logical backup of everything, as of now.
     ///
     /// - Returns: where it lies; it goes with the cluster.

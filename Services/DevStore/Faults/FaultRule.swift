@@ -22,6 +22,8 @@
             case truncate
             /// Send the object with one bit of its first byte turned.
             case corrupt
+            /// A list of multipart uploads with none in it, as of a store that has forgotten them.
+            case noUploads
         }
 
         var method: String?

@@ -56,6 +56,10 @@
                 try? await readToEnd(request.body)
                 let error = S3Error.insufficientStorage
                 return (Answer(error, resource: resource(request), requestID: requestID), false)
+            case .noUploads:
+                var document = XMLDocument()
+                document.root("ListMultipartUploadsResult") { $0.element("IsTruncated", false) }
+                return (.xml(document), false)
             case .truncate, .corrupt:
                 var answer = await answer(to: request, requestID, writer)
                 answer.damage = fault

@@ -15,17 +15,26 @@ struct RemovalCaution: Sendable {
     let marks: EpochMarks
     let logger: Logger
 
-    /// To be called before each step that destroys.
+    /// To be asked before anything is destroyed.
     ///
     /// - Parameter version: of the event that gave the order.
-    /// - Throws: `.waiting` in safe mode; `.lost` when the order was void: its saga has ended, nothing was removed or answered.
-    func check(_ version: Int64, _ handle: StepHandle) async throws(StepFailure) {
+    /// - Returns: the newer epoch that makes the order void; nil when it counts.
+    /// - Throws: `.waiting` in safe mode.
+    func epoch(voiding version: Int64) async throws(StepFailure) -> Int64? {
         let isHeld: Bool
         do { isHeld = try await SafeMode.isOn(on: pool) } catch { throw .transient("\(error)") }
         guard !isHeld else { throw .waiting(SafeMode.pause) }
         let newest: Int64
         do { newest = try await marks.newest() } catch { throw .transient("object store: \(error)") }
-        guard FileVersion.epoch(of: version) < newest else { return }
+        return FileVersion.epoch(of: version) < newest ? newest : nil
+    }
+
+    /// To be called before each step that destroys.
+    ///
+    /// - Parameter version: of the event that gave the order.
+    /// - Throws: `.waiting` in safe mode; `.lost` when the order was void: its saga has ended, nothing was removed or answered.
+    func check(_ version: Int64, _ handle: StepHandle) async throws(StepFailure) {
+        guard let newest = try await epoch(voiding: version) else { return }
         try await abandon(version, newest, handle)
     }
 

@@ -1,3 +1,4 @@
+import Determinism
 import EventContracts
 import PostgresClient
 
@@ -53,6 +54,30 @@ enum DocumentStore {
          WHERE object_key = $1 AND state IN ('LIVE', 'QUARANTINED', 'DELETED')
            AND NOT ($4::boolean AND file_id = $2 AND state = 'DELETED' AND version <= $3)
         """
+
+    private static let forget: Statement = """
+        WITH gone AS (
+            DELETE FROM documents WHERE file_id IN (
+                SELECT file_id FROM documents
+                 WHERE tenant = $1 AND state = 'PURGED'
+                   AND updated_at < clock_timestamp() - make_interval(secs => $2::bigint / 1000.0)
+                 ORDER BY updated_at LIMIT $3)
+            RETURNING file_id
+        ), removed AS (DELETE FROM removals WHERE file_id IN (SELECT file_id FROM gone))
+        SELECT count(*) FROM gone
+        """
+
+    /// Forgets tombstones of `tenant` that are older than `age`: what is told late of these files makes them anew.
+    ///
+    /// - Returns: how many.
+    static func forget(
+        tenant: String,
+        after age: Duration,
+        limit: Int,
+        on pool: PostgresPool
+    ) async throws(DatabaseError) -> Int {
+        try await pool.query(forget, tenant, age.wholeMilliseconds, limit).first?.int(0) ?? 0
+    }
 
     /// Whether a file that is not gone for good has the key.
     static func isNamed(_ objectKey: String, on pool: PostgresPool) async throws(DatabaseError) -> Bool {

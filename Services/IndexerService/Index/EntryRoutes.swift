@@ -4,6 +4,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import PostgresClient
+import ServiceBootstrap
 
 import struct FoundationEssentials.UUID
 
@@ -47,7 +48,7 @@ struct EntryRoutes: Sendable {
 
     private func entry(_ request: Request, _ context: ServiceContext) async throws -> Response {
         _ = try QueryItems(request.uri.query, known: [], code: Self.parameterCode)
-        var found: IndexEntry?
+        var found: (entry: IndexEntry, facts: EntryFacts)?
         if let id = context.parameters.get("id").flatMap({ UUID(text: $0) }) {
             do { found = try await store.find(id) } catch { throw Self.problem(of: error) }
         }
@@ -58,7 +59,11 @@ struct EntryRoutes: Sendable {
                 detail: "The index holds nothing of such a file."
             )
         }
-        return Self.response(found.json)
+        return Self.response(Self.document(found.entry, found.facts))
+    }
+
+    static func document(_ entry: IndexEntry, _ facts: EntryFacts) -> String {
+        "\(entry.json.dropLast()),\(facts.members)}"
     }
 
     // Not a wrapper that takes a closure: Swift 6.3.1 crashes on that one in release builds (2026-11-21).
@@ -87,5 +92,22 @@ extension IndexEntry {
     fileprivate var json: String {
         "{\"file_id\":\"\(fileID.text)\",\"version\":\(version),\"state\":\"\(state)\","
             + "\"index_state\":\"\(indexState)\"}"
+    }
+}
+
+extension EntryFacts {
+    /// Members of a JSON object.
+    fileprivate var members: String {
+        var json: [UInt8] = []
+        for (name, value) in [
+            ("tenant", tenant), ("owner", owner), ("name", name), ("content_type", contentType),
+            ("sha256", sha256), ("object_key", objectKey),
+        ] {
+            guard let value else { continue }
+            json += "\"\(name)\":".utf8
+            JSONText.append(value, to: &json)
+            json.append(UInt8(ascii: ","))
+        }
+        return String(decoding: json, as: UTF8.self) + "\"size\":\(size.map { "\($0)" } ?? "null")"
     }
 }

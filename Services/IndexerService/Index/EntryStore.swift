@@ -9,7 +9,8 @@ struct EntryStore: Sendable {
          WHERE file_id > $1 ORDER BY file_id LIMIT $2
         """
     private static let find: Statement = """
-        SELECT file_id, version, state, index_state FROM documents WHERE file_id = $1
+        SELECT file_id, version, state, index_state, tenant, owner, name, content_type, size, sha256, object_key
+          FROM documents WHERE file_id = $1
         """
 
     /// Before every other.
@@ -24,8 +25,9 @@ struct EntryStore: Sendable {
         try await pool.query(Self.page, after ?? Self.noID, limit).map(IndexEntry.init)
     }
 
-    func find(_ fileID: UUID) async throws(DatabaseError) -> IndexEntry? {
-        try await pool.query(Self.find, fileID).first.map(IndexEntry.init)
+    func find(_ fileID: UUID) async throws(DatabaseError) -> (IndexEntry, EntryFacts)? {
+        guard let row = try await pool.query(Self.find, fileID).first else { return nil }
+        return (try IndexEntry(row), try EntryFacts(row))
     }
 }
 
@@ -41,5 +43,28 @@ struct IndexEntry: Equatable, Sendable {
         version = try row.int64(1)
         state = try row.text(2)
         indexState = try row.text(3)
+    }
+}
+
+/// What a lost row can be made anew from. Of a tombstone only the first two are left.
+struct EntryFacts: Equatable, Sendable {
+    let tenant: String
+    let owner: String
+    let name: String?
+    let contentType: String?
+    /// Bytes.
+    let size: Int64?
+    /// Hexadecimal.
+    let sha256: String?
+    let objectKey: String?
+
+    fileprivate init(_ row: Row) throws(DatabaseError) {
+        tenant = try row.text(4)
+        owner = try row.text(5)
+        name = try row.optionalText(6)
+        contentType = try row.optionalText(7)
+        size = try row.optionalInt64(8)
+        sha256 = try row.optionalText(9)
+        objectKey = try row.optionalText(10)
     }
 }

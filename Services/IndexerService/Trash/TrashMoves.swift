@@ -26,14 +26,33 @@ extension TrashSaga {
             return try await isOurRemoval(order, entry) ? .trashed : .kept("the object is gone")
         }
         guard facts.etag == etag, facts.size == size else { return .kept("another object lies there") }
+        guard try await isOnlyVersion(key, facts) else {
+            return .kept("the key has other versions, which would come to light")
+        }
         try await TrashStore.begin(order, trashKey: trashKey, size: size, etag: etag, on: pool)
-        try faults.step(.beforeObjectPut)
+        try faults.step(.beforeTrashCopied)
         try await mover.copy(key, facts, to: trashKey)
-        try faults.step(.afterObjectPut)
+        try faults.step(.afterTrashCopied)
         guard try await TrashStore.noteCopied(order, on: pool) || entry?.state == "REMOVING" else {
             return nil
         }
         return try await removeOriginal(order, trashKey, facts)
+    }
+
+    /// Where a store keeps versions, those below would be found under the key once the newest is gone, and an undo would find them
+    /// in its way.
+    private func isOnlyVersion(_ key: String, _ facts: ObjectFacts) async throws(StoreFailure) -> Bool {
+        guard facts.versionID != nil else { return true }
+        var marker: VersionPage.Marker?
+        repeat {
+            let page = try await store.listVersions(prefix: key, after: marker, limit: 1_000)
+            let others = page.versions.contains {
+                $0.key == key && !$0.isDeleteMarker && $0.versionID != facts.versionID
+            }
+            guard !others else { return false }
+            marker = page.next
+        } while marker != nil
+        return true
     }
 
     /// A delete of ours whose answer was lost, or that somebody died behind.
@@ -65,6 +84,7 @@ extension TrashSaga {
         if try await DocumentStore.isNamed(order.objectKey, on: pool) {
             return .kept("a file of the index rests on the object")
         }
+        guard try await caution.epoch(voiding: order.version) == nil else { return .kept(Self.void) }
         try await bucket.confirm()
         guard try await store.head(trashKey)?.size == facts.size else {
             throw StepFailure.transient("the copy in the trash is not there")
@@ -75,10 +95,10 @@ extension TrashSaga {
         guard now.etag == facts.etag, now.size == facts.size, now.versionID == facts.versionID else {
             return .kept("another object lies there")
         }
-        try faults.step(.beforeBytesDeleted)
+        try faults.step(.beforeOriginalDeleted)
         // Exactly the version that was copied, where the store has versions.
         try await store.delete(order.objectKey, versionID: facts.versionID)
-        try faults.step(.afterBytesDeleted)
+        try faults.step(.afterOriginalDeleted)
         if let left = try await store.head(order.objectKey), left.versionID == facts.versionID,
             left.etag == facts.etag
         {
@@ -110,8 +130,9 @@ extension TrashSaga {
             }
             try await bucket.confirm()
             try await audit("object.restored", order, "from \(trashKey)")
-            try faults.step(.beforeObjectPut)
+            try faults.step(.beforeTrashReturned)
             try await mover.copy(trashKey, facts, to: key)
+            try faults.step(.afterTrashReturned)
         }
         try await TrashStore.noteRestored(order, on: pool)
         return .restored

@@ -25,6 +25,7 @@ struct TrashSaga: Sendable {
     let store: any ObjectStore
     let bucket: BucketIdentity
     let mover: ObjectMover
+    let caution: RemovalCaution
     let doorbell: Doorbell
     let metrics: IndexerMetrics
     let faults: any Faults
@@ -48,9 +49,9 @@ struct TrashSaga: Sendable {
             guard let standing = try await TrashStore.standing(of: order, on: pool), standing.isNewest,
                 standing.outcome == nil
             else { return .unrecorded }
-            guard try await !SafeMode.isOn(on: pool) else { throw StepFailure.waiting(SafeMode.pause) }
+            let isVoid = try await caution.epoch(voiding: order.version) != nil
             try await bucket.confirm()
-            let outcome = try await outcome(of: order)
+            let outcome = isVoid ? try await outcome(ofVoid: order) : try await outcome(of: order)
             // Nil: a newer order has taken over.
             if let outcome { try await TrashStore.answer(order, outcome, on: pool) }
             return .unrecorded
@@ -71,6 +72,22 @@ struct TrashSaga: Sendable {
         }
     }
 
+    /// Given by a database that is no more: the one in its place may have a row with the key. Nothing is moved for it; what had been done is
+    /// told as it is, so that it can be taken back.
+    private func outcome(ofVoid order: Order) async throws -> Outcome {
+        if case .quarantine(let trashKey, let size, _) = order.task,
+            let entry = try await TrashStore.find(order, on: pool), entry.trashKey == trashKey,
+            entry.state == "REMOVING" || entry.state == "TRASHED",
+            try await store.head(order.objectKey) == nil, try await store.head(trashKey)?.size == size
+        {
+            try await TrashStore.noteTrashed(order, on: pool)
+            return .trashed
+        }
+        return .kept(Self.void)
+    }
+
+    static let void = "the order is of an earlier epoch of the database"
+
     func audit(_ action: String, _ order: Order, _ what: String) async throws(DatabaseError) {
         try await AuditTrail.append(
             AuditEntry(
@@ -85,7 +102,7 @@ struct TrashSaga: Sendable {
 
     /// Also of an order that was answered before: its answer may have been lost.
     private func report(_ order: Order, _ handle: StepHandle) async throws(StepFailure) -> StepReceipt {
-        try faults.step(.beforeRemovalReported)
+        try faults.step(.beforeTrashReported)
         let receipt = try await pool.withStepTransaction { tx in
             let (doorbell, metrics) = (self.doorbell, self.metrics)
             tx.afterCommit { doorbell.ring() }
@@ -97,7 +114,7 @@ struct TrashSaga: Sendable {
             }
             return try await handle.record(in: tx)
         }
-        try faults.step(.afterRemovalReported)
+        try faults.step(.afterTrashReported)
         return receipt
     }
 }

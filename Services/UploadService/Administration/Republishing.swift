@@ -23,7 +23,12 @@ struct Republishing: Sendable {
     let pool: PostgresPool
     /// The topics that exist.
     let topics: @Sendable () async throws -> Set<String>
+    /// Events of one transaction.
     var pageLimit = 500
+    /// Rows of one look at the table, which locks nothing.
+    var walkLimit = 2_000
+    /// Rows one call looks at, when it is limited at all.
+    var callWalkLimit = 200_000
 
     /// How far one call came.
     struct Progress: Equatable, Sendable {
@@ -65,11 +70,23 @@ struct Republishing: Sendable {
                 on: pool
             )
             var progress = Progress(count: 0, next: start)
-            while progress.count < countLimit ?? .max {
-                let page = try await append(selection, after: progress.next, to: topic)
-                progress.count += page.count
-                progress.next = page.count < pageLimit ? nil : page.last
-                guard progress.next != nil else { break }
+            var walkedCount = 0
+            while progress.count < countLimit ?? .max, countLimit == nil || walkedCount < callWalkLimit {
+                let page = try await FileStore.walk(
+                    selection,
+                    after: progress.next,
+                    limit: walkLimit,
+                    on: pool
+                )
+                walkedCount += page.count
+                let left = (countLimit ?? .max) - progress.count
+                let meant = page.lazy.filter(\.isSelected).map(\.id)
+                let told = try await append(Array(meant), atLeast: left, to: topic)
+                progress.count += told.count
+                // Of a page that was left early the rest is the next call's.
+                let isWhole = told.isWhole
+                progress.next = isWhole ? (page.count < walkLimit ? nil : page.last?.id) : told.last
+                guard isWhole, progress.next != nil else { break }
             }
             return progress
         } catch { throw .database(error) }
@@ -82,17 +99,31 @@ struct Republishing: Sendable {
         guard known.contains(topic.name) else { throw .topicUnknown(topic.name) }
     }
 
+    /// One short transaction for each page.
+    ///
+    /// - Parameter limit: enough is enough; rounded up to a page.
     private func append(
-        _ selection: RepublishSelection,
-        after last: UUID?,
+        _ ids: [UUID],
+        atLeast limit: Int,
         to topic: SideTopic
-    ) async throws(DatabaseError) -> (count: Int, last: UUID?) {
+    ) async throws(DatabaseError) -> (count: Int, last: UUID?, isWhole: Bool) {
+        var (count, rest, last) = (0, ids[...], UUID?.none)
+        while !rest.isEmpty, count < limit {
+            let page = Array(rest.prefix(pageLimit))
+            rest = rest.dropFirst(pageLimit)
+            last = page.last
+            count += try await append(page, to: topic)
+        }
+        return (count, last, rest.isEmpty)
+    }
+
+    private func append(_ ids: [UUID], to topic: SideTopic) async throws(DatabaseError) -> Int {
         do {
             return try await pool.withTransaction {
-                (tx: borrowing Transaction) async throws(DatabaseError) -> (Int, UUID?) in
-                let files = try await FileStore.page(of: selection, after: last, limit: pageLimit, in: tx)
+                (tx: borrowing Transaction) async throws(DatabaseError) -> Int in
+                let files = try await FileStore.lock(ids, in: tx)
                 for file in files { try await Outbox.append(file.stateEvent, to: topic.name, in: tx) }
-                return (files.count, files.last?.id)
+                return files.count
             }
         } catch {
             throw error.databaseError ?? .unexpectedResult("the events were not appended")

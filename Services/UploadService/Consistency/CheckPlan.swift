@@ -7,8 +7,6 @@ struct CheckPlan: Sendable {
     let request: CheckRequest
     let hasEvents: Bool
 
-    /// Rows of one range, about.
-    private static let rangeRowCount: Int64 = 50_000
     private static let rangeLimit: Int64 = 256
     /// Rows of the sample, about.
     private static let sampleRowCount = 20_000.0
@@ -20,6 +18,7 @@ struct CheckPlan: Sendable {
             parts[CheckProgress.ranges + String(1_000 + number).dropFirst()] = range
         }
         parts[CheckProgress.multipart] = PartProgress()
+        parts[CheckProgress.openings] = PartProgress()
         parts[CheckProgress.states] = PartProgress()
         parts[CheckProgress.quotas] = PartProgress()
         var events = PartProgress()
@@ -43,6 +42,7 @@ struct CheckPlan: Sendable {
             var part = PartProgress(lower: range.lower, upper: range.upper)
             part.rows = try await digest(range.lower, range.upper)
             if range.isRecent, part.rows == range.rows {
+                part.comparedAt = range.comparedAt.rfc3339
                 part.skipped = "unchanged since it was compared at \(range.comparedAt.rfc3339)"
                 part.isDone = true
             }
@@ -63,7 +63,7 @@ struct CheckPlan: Sendable {
         let rowCount = try await asked { () throws(DatabaseError) in
             try await ComparisonStore.estimatedRowCount(on: pool)
         }
-        let count = Int(min(Self.rangeLimit, rowCount / Self.rangeRowCount + 1))
+        let count = Int(min(Self.rangeLimit, rowCount / max(1, tools.settings.rangeRowCount) + 1))
         var bounds: [KeyText?] = [nil]
         if count > 1 {
             let percent = min(100, 100 * Self.sampleRowCount / Double(max(1, rowCount)))

@@ -14,11 +14,14 @@ struct PartProgress: Codable, Equatable, Sendable {
     var skipped: String?
     /// Of a range: its rows before they were compared.
     var rows: RangeDigest?
+    /// Of a range that is passed over: when it was compared.
+    var comparedAt: String?
 
     static let lossLimit = 5
 
     enum CodingKeys: String, CodingKey {
         case lower, upper, cursor, counts, losses, skipped, rows
+        case comparedAt = "compared_at"
         case isDone = "is_done"
     }
 
@@ -41,6 +44,8 @@ struct PartProgress: Codable, Equatable, Sendable {
 enum CountName: String, CaseIterable, Sendable {
     case objects, rows, digests
     case multipartUploads = "multipart_uploads"
+    /// Multipart uploads asked for because they were opened once.
+    case openings = "multipart_openings"
     case indexEntries = "index_entries"
     case indexRows = "index_rows"
     case states, versions
@@ -60,6 +65,7 @@ struct CheckProgress: Codable, Equatable, Sendable {
 
     static let ranges = "objects/"
     static let multipart = "multipart_uploads"
+    static let openings = "multipart_openings"
     static let states = "states"
     static let events = "events"
     static let index = "index"
@@ -67,5 +73,13 @@ struct CheckProgress: Codable, Equatable, Sendable {
 
     func total(_ name: CountName) -> Int64 {
         parts.values.reduce(0) { $0 + ($1.counts[name.rawValue] ?? 0) }
+    }
+
+    /// Every object and row up to this key, and it, was compared; nil when all were, or none.
+    var cursor: String? {
+        let ranges = parts.filter { $0.key.hasPrefix(Self.ranges) }.values
+            .sorted { KeyText($0.lower ?? "") < KeyText($1.lower ?? "") }
+        let open = ranges.first { ($0.skipped == nil && !$0.isDone) || !$0.losses.isEmpty }
+        return open.flatMap { $0.losses.isEmpty ? $0.cursor ?? $0.lower : $0.lower }
     }
 }

@@ -1,11 +1,8 @@
 import Determinism
 
-import struct FoundationEssentials.Data
-import class FoundationEssentials.JSONDecoder
-
 /// What a check has to say. Zero findings mean something only where it is complete.
-struct CheckReport: Codable, Equatable, Sendable {
-    struct Coverage: Codable, Equatable, Sendable {
+struct CheckReport: Encodable, Equatable, Sendable {
+    struct Coverage: Encodable, Equatable, Sendable {
         let mode: String
         let digests: String
         /// Of keys.
@@ -13,11 +10,23 @@ struct CheckReport: Codable, Equatable, Sendable {
         let rangesCompared: Int
         /// Passed over, because their rows are as they were when they were last compared.
         let rangesUnchanged: Int
+        /// Seconds: what was compared so long ago at most may be passed over.
+        let window: Int64
+        /// Of the ranges compared now.
+        let rowsCompared: Int64
+        /// Of those that were passed over.
+        let rowsUnchanged: Int64
+        /// When the range was compared that was compared the longest ago; nil when some were not compared within the window.
+        let oldestComparisonAt: String?
 
         enum CodingKeys: String, CodingKey {
             case mode, digests, ranges
             case rangesCompared = "ranges_compared"
             case rangesUnchanged = "ranges_unchanged"
+            case window = "window_seconds"
+            case rowsCompared = "rows_compared"
+            case rowsUnchanged = "rows_unchanged"
+            case oldestComparisonAt = "oldest_comparison_at"
         }
     }
 
@@ -36,6 +45,8 @@ struct CheckReport: Codable, Equatable, Sendable {
     let skipped: [String: String]
     let coverage: Coverage
     let incarnation: String
+    /// Where the comparison of keys got to, when it did not get to the end.
+    let cursor: String?
     let startedAt: String
     let finishedAt: String
     let details: [String: Int64]
@@ -44,7 +55,7 @@ struct CheckReport: Codable, Equatable, Sendable {
     static let subjectLimit = 1_000
 
     enum CodingKeys: String, CodingKey {
-        case id, counts, checked, skipped, coverage, incarnation, details
+        case id, counts, checked, skipped, coverage, incarnation, cursor, details
         case isConsistent = "is_consistent"
         case isComplete = "complete"
         case orphanedObjects = "orphaned_minio_files"
@@ -53,14 +64,6 @@ struct CheckReport: Codable, Equatable, Sendable {
         case startedAt = "started_at"
         case finishedAt = "finished_at"
     }
-}
-
-extension StoredCheck {
-    /// What the check found, by kind; nil until it has ended.
-    var counts: [String: Int64]? {
-        report.flatMap { try? JSONDecoder().decode(CheckReport.self, from: Data($0.utf8)) }?.counts
-    }
-    var hasFindings: Bool { counts?.values.contains { $0 > 0 } ?? false }
 }
 
 extension CheckReport {
@@ -74,6 +77,7 @@ extension CheckReport {
         counts found: [FindingKind: Int64],
         orphanedObjects: [String],
         orphanedRows: [String],
+        window: Duration,
         finishedAt: Timestamp
     ) {
         var skipped = trouble
@@ -100,24 +104,39 @@ extension CheckReport {
         counts = Dictionary(uniqueKeysWithValues: FindingKind.allCases.map { ($0.rawValue, found[$0] ?? 0) })
         inFlight = progress.total(.inFlight)
         checked = Self.totals(
-            [.objects, .rows, .multipartUploads, .indexEntries, .digests, .states, .versions],
+            [.objects, .rows, .multipartUploads, .openings, .indexEntries, .digests, .states, .versions],
             progress
         )
         details = Self.totals([.etagChanged, .unverifiable, .quarantined, .indexRows], progress)
         self.skipped = skipped
-        coverage = Coverage(
-            mode: check.request.mode.rawValue,
-            digests: check.request.digests.rawValue,
-            ranges: ranges.count,
-            rangesCompared: ranges.count { $0.isDone && $0.skipped == nil },
-            rangesUnchanged: ranges.count { $0.skipped != nil }
-        )
+        coverage = Coverage(check, Array(ranges), window)
         incarnation = check.incarnation
+        cursor = progress.cursor
         startedAt = check.startedAt.rfc3339
         self.finishedAt = finishedAt.rfc3339
     }
 
     private static func totals(_ names: [CountName], _ progress: CheckProgress) -> [String: Int64] {
         Dictionary(uniqueKeysWithValues: names.map { ($0.rawValue, progress.total($0)) })
+    }
+}
+
+extension CheckReport.Coverage {
+    fileprivate init(_ check: StoredCheck, _ ranges: [PartProgress], _ window: Duration) {
+        let unchanged = ranges.filter { $0.skipped != nil }
+        let compared = ranges.filter { $0.isDone && $0.skipped == nil }
+        mode = check.request.mode.rawValue
+        digests = check.request.digests.rawValue
+        self.ranges = ranges.count
+        rangesCompared = compared.count
+        rangesUnchanged = unchanged.count
+        self.window = window.components.seconds
+        rowsCompared = compared.reduce(0) { $0 + ($1.counts[CountName.rows.rawValue] ?? 0) }
+        rowsUnchanged = unchanged.reduce(0) { $0 + ($1.rows?.count ?? 0) }
+        let isWhole =
+            compared.allSatisfy(\.losses.isEmpty) && compared.count + unchanged.count == ranges.count
+        // As text of one form and zone they sort as they came.
+        let now = compared.isEmpty ? [] : [check.startedAt.rfc3339]
+        oldestComparisonAt = isWhole ? (unchanged.compactMap(\.comparedAt) + now).min() : nil
     }
 }

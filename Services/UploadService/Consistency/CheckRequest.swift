@@ -42,8 +42,12 @@ struct StoredCheck: Sendable {
     let report: String?
     let startedAt: Timestamp
     let finishedAt: Timestamp?
+    /// What it found, by kind; nil until it has come to its end.
+    let counts: [String: Int64]?
     /// Since it ended, or else since it began; by the database's clock.
     let ageSeconds: Double
+
+    var hasFindings: Bool { counts?.values.contains { $0 > 0 } ?? false }
 }
 
 /// Why a check was not started, or cannot be told of.

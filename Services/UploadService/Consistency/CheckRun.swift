@@ -51,7 +51,6 @@ struct CheckRun: Sendable {
         let progress = try await plan.make()
         try await fenced { tx throws(DatabaseError) in
             try await CheckStore.plan(progress, of: check.id, in: tx)
-            return true
         }
         return progress
     }
@@ -67,7 +66,7 @@ struct CheckRun: Sendable {
         let due = progress.parts.filter { !$0.value.isDone && $0.value.skipped == nil }
             .sorted { $0.key < $1.key }
         // The other sources beside the ranges.
-        let results = await inParallel(due.map(\.key), limit: tools.settings.rangeCount + 4) { name in
+        let results = await inParallel(due.map(\.key), limit: tools.settings.rangeCount + 5) { name in
             await Result { () async throws(CheckFailure) in
                 guard let part = self.part(name, share), let start = progress.parts[name] else { return }
                 try await compare(part, from: start)
@@ -79,6 +78,7 @@ struct CheckRun: Sendable {
     private func part(_ name: String, _ digestShare: Double) -> (any CheckPart)? {
         switch name {
         case CheckProgress.multipart: MultipartPart(tools: tools)
+        case CheckProgress.openings: OpeningsPart(tools: tools)
         case CheckProgress.states: StatesPart(tools: tools)
         case CheckProgress.quotas: QuotasPart(tools: tools)
         case CheckProgress.events: gaps.map { EventsPart(tools: tools, gaps: $0) }
@@ -120,68 +120,30 @@ struct CheckRun: Sendable {
         _ progress: PartProgress,
         _ findings: [Finding]
     ) async throws(CheckFailure) {
-        try await fenced { tx throws(DatabaseError) in
+        let isRunning = try await fenced { tx throws(DatabaseError) in
             try await FindingStore.insert(findings, of: check.id, in: tx)
             return try await CheckStore.save(part, progress, of: check.id, in: tx)
         }
+        guard isRunning else { throw .stopped }
     }
 
-    private func end(_ trouble: [String: String]) async throws(CheckFailure) -> CheckReport {
-        let now = try await asked { () throws(DatabaseError) in try await ComparisonStore.now(on: tools.pool)
-        }
-        let stored = try await asked { () throws(DatabaseError) in
-            try await CheckStore.find(check.id, on: tools.pool)
-        }
-        guard let progress = stored?.progress else { throw .stopped }
-        let written = Mutex<CheckReport?>(nil)
-        try await fenced { tx throws(DatabaseError) in
-            let limit = CheckReport.subjectLimit
-            let report = CheckReport(
-                check,
-                progress,
-                trouble: trouble,
-                counts: try await FindingStore.counts(of: check.id, in: tx),
-                orphanedObjects: try await FindingStore.subjects(
-                    of: .orphanObject,
-                    in: check.id,
-                    limit: limit,
-                    in: tx
-                ),
-                orphanedRows: try await FindingStore.subjects(
-                    of: .missingObject,
-                    in: check.id,
-                    limit: limit,
-                    in: tx
-                ),
-                finishedAt: now
-            )
-            written.withLock { $0 = report }
-            // What was seen while the surroundings changed is no sighting: a repair will rest on it.
-            if trouble.isEmpty {
-                try await FindingStore.noteSightings(of: check.id, isComplete: report.isComplete, in: tx)
-                try await RangeStore.note(progress, of: check, in: tx)
-            }
-            return try await CheckStore.end(check.id, report, in: tx)
-        }
-        guard let report = written.withLock({ $0 }) else { throw .stopped }
-        return report
-    }
-
-    /// - Parameter body: returns false when the check is not running any more.
-    private func fenced(
-        _ body: @Sendable (borrowing Transaction) async throws(DatabaseError) -> Bool
-    ) async throws(CheckFailure) {
-        let isOurs: Bool
+    /// - Throws: `.stopped` when the lease is another's by now; nothing is changed then.
+    @discardableResult
+    func fenced<Value: Sendable>(
+        _ body: @Sendable (borrowing Transaction) async throws(DatabaseError) -> Value
+    ) async throws(CheckFailure) -> Value {
+        let value: Value?
         do {
-            isOurs = try await tools.pool.withRetriedTransaction {
-                (tx: borrowing Transaction) async throws(DatabaseError) -> Bool in
-                guard try await LeaseStore.isCurrent(lease, in: tx) else { return false }
+            value = try await tools.pool.withRetriedTransaction {
+                (tx: borrowing Transaction) async throws(DatabaseError) -> Value? in
+                guard try await LeaseStore.isCurrent(lease, in: tx) else { return nil }
                 return try await body(tx)
             }
         } catch {
             guard let reason = error.databaseError, reason != .cancelled else { throw .stopped }
             throw .database(reason)
         }
-        guard isOurs else { throw .stopped }
+        guard let value else { throw .stopped }
+        return value
     }
 }

@@ -15,21 +15,32 @@ enum CheckStore {
     private static let running: Statement = """
         SELECT id, requested_by, mode, digests, state, incarnation, is_complete, is_consistent, progress::text,
                report::text, started_at, finished_at,
-               extract(epoch FROM clock_timestamp() - coalesce(finished_at, started_at))::float8
+               extract(epoch FROM clock_timestamp() - coalesce(finished_at, started_at))::float8, finding_counts::text
           FROM consistency_checks WHERE state = 'RUNNING'
         """
     private static let find: Statement = """
         SELECT id, requested_by, mode, digests, state, incarnation, is_complete, is_consistent, progress::text,
                report::text, started_at, finished_at,
-               extract(epoch FROM clock_timestamp() - coalesce(finished_at, started_at))::float8
+               extract(epoch FROM clock_timestamp() - coalesce(finished_at, started_at))::float8, finding_counts::text
           FROM consistency_checks WHERE id = $1
         """
     private static let newest: Statement = """
         SELECT id, requested_by, mode, digests, state, incarnation, is_complete, is_consistent, progress::text,
                report::text, started_at, finished_at,
-               extract(epoch FROM clock_timestamp() - coalesce(finished_at, started_at))::float8
-          FROM consistency_checks WHERE state = 'COMPLETED' AND (is_complete OR NOT $1::boolean)
-         ORDER BY finished_at DESC LIMIT 1
+               extract(epoch FROM clock_timestamp() - coalesce(finished_at, started_at))::float8, finding_counts::text
+          FROM consistency_checks WHERE state = 'COMPLETED' ORDER BY finished_at DESC LIMIT 1
+        """
+    private static let newestComplete: Statement = """
+        SELECT id, requested_by, mode, digests, state, incarnation, is_complete, is_consistent, progress::text,
+               report::text, started_at, finished_at,
+               extract(epoch FROM clock_timestamp() - coalesce(finished_at, started_at))::float8, finding_counts::text
+          FROM consistency_checks WHERE state = 'COMPLETED' AND is_complete ORDER BY finished_at DESC LIMIT 1
+        """
+    private static let figures: Statement = """
+        SELECT newest.finding_counts::text, newest.is_complete,
+               (SELECT extract(epoch FROM clock_timestamp() - finished_at)::float8 FROM consistency_checks
+                 WHERE state = 'COMPLETED' AND is_complete ORDER BY finished_at DESC LIMIT 1)
+          FROM consistency_checks newest WHERE newest.state = 'COMPLETED' ORDER BY newest.finished_at DESC LIMIT 1
         """
     /// Once: what was planned before a crash stays.
     private static let plan: Statement = """
@@ -44,6 +55,7 @@ enum CheckStore {
     private static let end: Statement = """
         UPDATE consistency_checks
            SET state = $2, is_complete = $3, is_consistent = $4, report = $5::jsonb,
+               finding_counts = $5::jsonb -> 'counts',
                finished_at = clock_timestamp(), updated_at = clock_timestamp()
          WHERE id = $1 AND state = 'RUNNING'
         """
@@ -64,9 +76,9 @@ enum CheckStore {
         _ id: UUID,
         _ request: CheckRequest,
         incarnation: String,
-        on pool: PostgresPool
+        in tx: borrowing Transaction
     ) async throws(DatabaseError) -> Bool {
-        try await pool.execute(
+        try await tx.execute(
             begin,
             id,
             request.requestedBy,
@@ -88,7 +100,24 @@ enum CheckStore {
     ///
     /// - Parameter complete: whether only those count that compared everything.
     static func newest(complete: Bool, on pool: PostgresPool) async throws(DatabaseError) -> StoredCheck? {
-        try await pool.query(newest, complete).first.map(StoredCheck.init)
+        try await pool.query(complete ? newestComplete : newest).first.map(StoredCheck.init)
+    }
+
+    /// Without reading any report; nil when no check has come to its end.
+    static func figures(on pool: PostgresPool) async throws(DatabaseError) -> CheckFigures.Newest? {
+        guard let row = try await pool.query(figures).first else { return nil }
+        return CheckFigures.Newest(
+            counts: try findingCounts(row, 0) ?? [:],
+            isComplete: try row.optionalBool(1) ?? false,
+            completeAgeSeconds: try row.optionalDouble(2)
+        )
+    }
+
+    fileprivate static func findingCounts(_ row: Row, _ column: Int) throws(DatabaseError) -> [String: Int64]?
+    {
+        try row.optionalText(column).flatMap {
+            try? JSONDecoder().decode([String: Int64].self, from: Data($0.utf8))
+        }
     }
 
     /// Keeps what the check consists of, unless that is known already.
@@ -127,8 +156,8 @@ enum CheckStore {
     }
 
     /// - Returns: false when there is no such check, or it is not running any more.
-    static func cancel(_ check: UUID, on pool: PostgresPool) async throws(DatabaseError) -> Bool {
-        try await pool.execute(cancel, check) == 1
+    static func cancel(_ check: UUID, in tx: borrowing Transaction) async throws(DatabaseError) -> Bool {
+        try await tx.execute(cancel, check) == 1
     }
 }
 
@@ -150,5 +179,6 @@ extension StoredCheck {
         startedAt = try row.timestamp(10)
         finishedAt = try row.optionalTimestamp(11)
         ageSeconds = try row.double(12)
+        counts = try CheckStore.findingCounts(row, 13)
     }
 }

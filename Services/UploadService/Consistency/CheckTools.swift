@@ -41,10 +41,18 @@ struct CheckSettings: Sendable {
     var sampleCount = 100
     /// A row that has not moved on for so long, and should have, is stuck.
     var stuckPatience: Duration = .seconds(21_600)
+    /// For so long after an upload was discarded its bytes may still come: the cleanup consumer waits before it answers.
+    var late: Duration = .seconds(3_600)
     /// For so long the index may lag behind a file.
     var indexPatience: Duration = .seconds(300)
     /// An incremental check passes over what was compared within this time.
     var incrementalWindow: Duration = .seconds(86_400)
+    /// For so long checks are kept. The newest ones, and those that a plan rests on, stay longer.
+    var retention: Duration = .seconds(2_592_000)
+    /// How often it is looked for those that are not kept any longer.
+    var removalInterval: Duration = .seconds(3_600)
+    /// Rows of one range of keys, about.
+    var rangeRowCount: Int64 = 50_000
     /// How often a check that was asked for is looked for.
     var pollInterval: Duration = .milliseconds(500)
     /// After so long without a sign of life another process goes on with a check.

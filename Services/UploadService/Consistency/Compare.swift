@@ -39,27 +39,21 @@ struct Compare<Left: SortedPages, Right: SortedPages, Key: Comparable & Sendable
         try await left.fill()
         try await right.fill()
         var pairings: [Pairing<Left.Element, Right.Element>] = []
+        pairings.reserveCapacity(max(left.restCount, right.restCount))
         var last: Key?
         while left.isDecided, right.isDecided {
             switch (left.key, right.key) {
             case (nil, nil): return last.map { (pairings, $0) }
-            case (let leftKey?, nil):
+            // First: of two sources that agree nearly every pair is this.
+            case (let leftKey?, let rightKey?) where leftKey == rightKey:
+                last = leftKey
+                if let one = left.take(), let other = right.take() { pairings.append(.both(one, other)) }
+            case (let leftKey?, let rightKey) where rightKey.map { leftKey < $0 } ?? true:
                 last = leftKey
                 if let element = left.take() { pairings.append(.left(element)) }
-            case (nil, let rightKey?):
+            case (_, let rightKey):
                 last = rightKey
                 if let element = right.take() { pairings.append(.right(element)) }
-            case (let leftKey?, let rightKey?):
-                if leftKey < rightKey {
-                    last = leftKey
-                    if let element = left.take() { pairings.append(.left(element)) }
-                } else if rightKey < leftKey {
-                    last = rightKey
-                    if let element = right.take() { pairings.append(.right(element)) }
-                } else {
-                    last = leftKey
-                    if let one = left.take(), let other = right.take() { pairings.append(.both(one, other)) }
-                }
             }
         }
         return last.map { (pairings, $0) }
@@ -70,9 +64,13 @@ struct Compare<Left: SortedPages, Right: SortedPages, Key: Comparable & Sendable
 private struct Side<Source: SortedPages, Key: Comparable & Sendable>: Sendable {
     private(set) var source: Source
     private let keyOf: @Sendable (Source.Element) -> Key
-    private var page: ArraySlice<Source.Element> = []
+    private var page: [Source.Element] = []
+    /// Of the page before, when this one is empty.
+    private var last: Key?
+    /// Of the page's elements: each is made once.
+    private var keys: [Key] = []
+    private var index = 0
     private var isOver = false
-    private var previous: Key?
 
     init(_ source: Source, key: @escaping @Sendable (Source.Element) -> Key) {
         self.source = source
@@ -80,23 +78,30 @@ private struct Side<Source: SortedPages, Key: Comparable & Sendable>: Sendable {
     }
 
     /// Whether it is known what comes next, if anything.
-    var isDecided: Bool { isOver || !page.isEmpty }
-    var key: Key? { page.first.map(keyOf) }
+    var isDecided: Bool { isOver || index < keys.count }
+    var key: Key? { index < keys.count ? keys[index] : nil }
+    var restCount: Int { keys.count - index }
 
-    mutating func take() -> Source.Element? { page.popFirst() }
+    mutating func take() -> Source.Element? {
+        guard index < page.count else { return nil }
+        defer { index += 1 }
+        return page[index]
+    }
 
     mutating func fill() async throws(CheckFailure) {
-        while page.isEmpty, !isOver {
+        while index == page.count, !isOver {
             guard let next = try await source.nextPage() else {
                 isOver = true
                 return
             }
-            for element in next {
-                let key = keyOf(element)
+            var previous = keys.last ?? last
+            last = previous
+            keys = next.map(keyOf)
+            for key in keys {
                 if let previous, !(previous < key) { throw .disorder("\(key) comes after \(previous)") }
                 previous = key
             }
-            page = next[...]
+            (page, index) = (next, 0)
         }
     }
 }

@@ -11,13 +11,13 @@ import struct FoundationEssentials.UUID
 struct ConsistencyChecks: Service {
     static let leaseName = "consistency-check"
 
-    private let tools: CheckTools
+    let tools: CheckTools
     private let gaps: EventsPart.Gaps?
     private let keeper: LeaseKeeper
     private let logger: Logger
 
-    private var pool: PostgresPool { tools.pool }
-    private var time: any TimeSource { tools.time }
+    var pool: PostgresPool { tools.pool }
+    var time: any TimeSource { tools.time }
 
     /// - Parameter gaps: nil when it is not known which versions were published; that part is then left out.
     init(_ tools: CheckTools, gaps: EventsPart.Gaps?, logger: Logger) {
@@ -33,26 +33,6 @@ struct ConsistencyChecks: Service {
         )
     }
 
-    /// Asks for a check. It is begun by one of the processes within moments.
-    ///
-    /// - Returns: its id.
-    func start(_ request: CheckRequest) async throws(CheckRefusal) -> UUID {
-        let id = UUID.version7(at: time.now, from: tools.random)
-        do {
-            guard let incarnation = try await ComparisonStore.incarnation(on: pool) else {
-                throw CheckRefusal.replica
-            }
-            while try await !CheckStore.begin(id, request, incarnation: incarnation, on: pool) {
-                if let running = try await CheckStore.running(on: pool) {
-                    throw CheckRefusal.running(running.id)
-                }
-            }
-            return id
-        } catch let refusal as CheckRefusal { throw refusal } catch let error as DatabaseError {
-            throw .database(error)
-        } catch { throw .database(.cancelled) }
-    }
-
     /// The check that ended last.
     ///
     /// - Parameter complete: whether only those count that compared everything.
@@ -60,6 +40,11 @@ struct ConsistencyChecks: Service {
         do { return try await CheckStore.newest(complete: complete, on: pool) } catch {
             throw .database(error)
         }
+    }
+
+    /// Of the database as it is, as checks name it; nil on a replica.
+    func incarnation() async throws(CheckRefusal) -> String? {
+        do { return try await ComparisonStore.incarnation(on: pool) } catch { throw .database(error) }
     }
 
     /// What is known best of this database: the newest check that compared everything, unless a later one has found something.
@@ -91,18 +76,27 @@ struct ConsistencyChecks: Service {
         }
     }
 
-    /// - Returns: the check, which may have ended before.
-    func cancel(_ id: UUID) async throws(CheckRefusal) -> StoredCheck {
-        do { _ = try await CheckStore.cancel(id, on: pool) } catch { throw .database(error) }
-        return try await find(id)
-    }
-
     func run() async throws {
         await cancelWhenGracefulShutdown {
+            var removeAt = time.uptime
             while !Task.isCancelled {
                 await drive()
+                if time.uptime >= removeAt {
+                    await removeOld()
+                    removeAt = time.uptime + tools.settings.removalInterval
+                }
                 try? await time.sleep(for: tools.settings.pollInterval)
             }
+        }
+    }
+
+    private func removeOld() async {
+        do {
+            let count = try await OldCheckStore.remove(olderThan: tools.settings.retention, on: pool)
+            if count > 0 { logger.info("old checks removed", metadata: ["count": "\(count)"]) }
+        } catch {
+            guard !Task.isCancelled else { return }
+            logger.warning("old checks cannot be removed", metadata: ["error": "\(error)"])
         }
     }
 

@@ -24,22 +24,31 @@ enum FindingStore {
           FROM consistency_findings
          WHERE check_id = $1 AND id > $2 AND ($3::text IS NULL OR kind = $3) ORDER BY id LIMIT $4
         """
-    /// An object with another ETag is another object: its time begins anew.
+    /// An object with another ETag is another object: its time begins anew, as it does in a new epoch. What the check has noted before
+    /// a crash it does not note again.
     private static let sight: Statement = """
-        INSERT INTO orphan_sightings AS s (object_key, etag, size, first_seen_at, last_seen_at, sightings)
-        SELECT object_key, coalesce(etag, ''), coalesce(size, 0), clock_timestamp(), clock_timestamp(), 1
-          FROM consistency_findings WHERE check_id = $1 AND kind = 'orphan_object'
+        WITH found AS (
+            SELECT id, kind, object_key, etag, size FROM consistency_findings
+             WHERE check_id = $1 AND id > $2 ORDER BY id LIMIT $3
+        ), seen AS (
+        INSERT INTO orphan_sightings AS s (object_key, etag, size, first_seen_at, last_seen_at, sightings, check_id, epoch)
+        SELECT object_key, coalesce(etag, ''), coalesce(size, 0), clock_timestamp(), clock_timestamp(), 1, $1,
+               (SELECT epoch FROM incarnation)
+          FROM found WHERE kind = 'orphan_object' AND object_key IS NOT NULL
         ON CONFLICT (object_key) DO UPDATE SET
-               first_seen_at = CASE WHEN (s.etag, s.size) = (EXCLUDED.etag, EXCLUDED.size)
+               first_seen_at = CASE WHEN (s.etag, s.size, s.epoch) = (EXCLUDED.etag, EXCLUDED.size, EXCLUDED.epoch)
                                     THEN s.first_seen_at ELSE EXCLUDED.first_seen_at END,
-               sightings = CASE WHEN (s.etag, s.size) = (EXCLUDED.etag, EXCLUDED.size) THEN s.sightings + 1 ELSE 1 END,
-               last_seen_at = EXCLUDED.last_seen_at, etag = EXCLUDED.etag, size = EXCLUDED.size
+               sightings = CASE WHEN (s.etag, s.size, s.epoch) = (EXCLUDED.etag, EXCLUDED.size, EXCLUDED.epoch)
+                                THEN s.sightings + 1 ELSE 1 END,
+               last_seen_at = EXCLUDED.last_seen_at, etag = EXCLUDED.etag, size = EXCLUDED.size,
+               check_id = EXCLUDED.check_id, epoch = EXCLUDED.epoch
+         WHERE s.check_id IS DISTINCT FROM EXCLUDED.check_id
+        )
+        SELECT max(id) FROM found
         """
-    /// What a check that compared everything did not find is gone: seen again later, it is counted from then.
     private static let forget: Statement = """
-        DELETE FROM orphan_sightings WHERE object_key NOT IN
-               (SELECT object_key FROM consistency_findings
-                 WHERE check_id = $1 AND kind = 'orphan_object' AND object_key IS NOT NULL)
+        DELETE FROM orphan_sightings WHERE object_key = ANY (ARRAY(
+               SELECT object_key FROM orphan_sightings WHERE check_id IS DISTINCT FROM $1 LIMIT $2))
         """
 
     static func insert(
@@ -72,21 +81,10 @@ enum FindingStore {
 
     static func counts(
         of check: UUID,
-        in tx: borrowing Transaction
-    ) async throws(DatabaseError) -> [FindingKind: Int64] {
-        try counts(in: try await tx.query(Self.counts, check))
-    }
-
-    static func counts(
-        of check: UUID,
         on pool: PostgresPool
     ) async throws(DatabaseError) -> [FindingKind: Int64] {
-        try counts(in: try await pool.query(Self.counts, check))
-    }
-
-    private static func counts(in rows: Rows) throws(DatabaseError) -> [FindingKind: Int64] {
         var counts: [FindingKind: Int64] = [:]
-        for row in rows {
+        for row in try await pool.query(Self.counts, check) {
             guard let kind = FindingKind(rawValue: try row.text(0)) else {
                 throw .unexpectedResult("a finding of an unknown kind")
             }
@@ -100,9 +98,9 @@ enum FindingStore {
         of kind: FindingKind,
         in check: UUID,
         limit: Int,
-        in tx: borrowing Transaction
+        on pool: PostgresPool
     ) async throws(DatabaseError) -> [String] {
-        try await tx.query(subjects, check, kind.rawValue, limit).map { row throws(DatabaseError) in
+        try await pool.query(subjects, check, kind.rawValue, limit).map { row throws(DatabaseError) in
             try row.text(0)
         }
     }
@@ -118,14 +116,27 @@ enum FindingStore {
         try await pool.query(page, check, after, kind?.rawValue, limit).map(StoredFinding.init)
     }
 
-    /// Notes which objects without a row were seen.
+    /// Notes which objects without a row were seen, among so many findings after `id`.
+    ///
+    /// - Returns: the last of these findings; nil when there are no more.
     static func noteSightings(
         of check: UUID,
-        isComplete: Bool,
+        after id: Int64,
+        limit: Int,
         in tx: borrowing Transaction
-    ) async throws(DatabaseError) {
-        try await tx.execute(sight, check)
-        if isComplete { try await tx.execute(forget, check) }
+    ) async throws(DatabaseError) -> Int64? {
+        try await tx.query(sight, check, id, limit).first?.optionalInt64(0)
+    }
+
+    /// Forgets objects that `check` has not noted.
+    ///
+    /// - Returns: how many; fewer than `limit` when no more are left.
+    static func forgetSightings(
+        besides check: UUID,
+        limit: Int,
+        in tx: borrowing Transaction
+    ) async throws(DatabaseError) -> Int {
+        try await tx.execute(forget, check, limit)
     }
 }
 

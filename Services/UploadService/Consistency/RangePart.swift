@@ -50,7 +50,8 @@ struct RangePart: CheckPart {
 
     /// What was read since progress was saved last.
     private struct Slice {
-        var pairingCount = 0
+        // For each key; what is rare is counted by name.
+        var (pairingCount, objectCount, rowCount) = (0, 0, 0)
         var candidates: [Candidate] = []
         var toHash: [(object: ObjectListing.Object, row: RowFacts)] = []
         var counts: [CountName: Int] = [:]
@@ -60,25 +61,27 @@ struct RangePart: CheckPart {
     private func take(_ pairing: Pairing<ObjectListing.Object, RowFacts>, _ slice: inout Slice) {
         slice.pairingCount += 1
         switch pairing {
-        case .left: slice.counts[.objects, default: 0] += 1
+        case .left: slice.objectCount += 1
         case .right(let row): count(row, &slice)
-        case .both(let object, let row):
-            slice.counts[.objects, default: 0] += 1
+        case .both(_, let row):
+            slice.objectCount += 1
             count(row, &slice)
+        }
+        if let candidate = Candidate(pairing) {
+            slice.candidates.append(candidate)
+        } else if case .both(let object, let row) = pairing {
             considerHashing(object, row, &slice)
         }
-        if let candidate = Candidate(pairing) { slice.candidates.append(candidate) }
     }
 
     private func count(_ row: RowFacts, _ slice: inout Slice) {
-        slice.counts[.rows, default: 0] += 1
+        slice.rowCount += 1
         if row.file?.state == .quarantined { slice.counts[.quarantined, default: 0] += 1 }
     }
 
+    /// Of an object with which nothing seems wrong: what differs in size or ETag is looked at anyway.
     private func considerHashing(_ object: ObjectListing.Object, _ row: RowFacts, _ slice: inout Slice) {
         guard digestShare > 0, let file = row.file, [.available, .deleted].contains(file.state),
-            // What differs in size or ETag is looked at anyway.
-            Verdict(row.key, object.state, row) == nil,
             digestShare >= 1 || Double(tools.random.uniform(below: 1 << 32)) < digestShare * 4_294_967_296
         else { return }
         guard file.sha256 != nil else {
@@ -96,6 +99,8 @@ struct RangePart: CheckPart {
     ) async throws(CheckFailure) {
         let others = try await otherBytes(slice.toHash, &progress)
         let outcome = try await tools.recheck.settle(slice.candidates + others, listedSince: since)
+        progress.add(slice.objectCount, to: .objects)
+        progress.add(slice.rowCount, to: .rows)
         for (name, count) in slice.counts { progress.add(count, to: name) }
         progress.add(outcome.inFlightCount, to: .inFlight)
         progress.add(outcome.etagChangedCount, to: .etagChanged)

@@ -10,10 +10,11 @@ struct RangeDigest: Codable, Equatable, Sendable {
     let digest: String
 }
 
-/// A range that was compared and found in order.
+/// A range as it was when it was compared last.
 struct ComparedRange: Sendable {
     let lower: KeyText?
     let upper: KeyText?
+    /// Equal to none when it was not in order.
     let rows: RangeDigest
     let comparedAt: Timestamp
     /// Compared so lately that it may be passed over while its rows are the same.
@@ -47,14 +48,23 @@ enum RangeStore {
         """
     private static let forgetAll: Statement = "DELETE FROM consistency_ranges"
     private static let forget: Statement = "DELETE FROM consistency_ranges WHERE lower_bound = $1"
-    /// Nothing was found in it by this check.
+    // Without a digest, which no range has, when something was found in it: it is compared by every check. One statement for each form
+    // of the bounds, so that an index serves them.
     private static let keep: Statement = """
         INSERT INTO consistency_ranges (lower_bound, upper_bound, row_count, digest, compared_at, check_id)
-        SELECT $1::text, $2::text, $3, $4, started_at, id FROM consistency_checks
-         WHERE id = $5 AND NOT EXISTS (
-               SELECT FROM consistency_findings f
-                WHERE f.check_id = $5 AND f.object_key > $1 COLLATE "C"
-                  AND ($2::text IS NULL OR f.object_key <= $2 COLLATE "C"))
+        SELECT $1::text, $5::text, $2, CASE WHEN EXISTS (
+                   SELECT FROM consistency_findings f WHERE f.check_id = $4 AND f.object_key IS NOT NULL
+                      AND f.object_key > $1 COLLATE "C" AND f.object_key <= $5 COLLATE "C") THEN '' ELSE $3 END,
+               started_at, id
+          FROM consistency_checks WHERE id = $4
+        """
+    private static let keepToTheEnd: Statement = """
+        INSERT INTO consistency_ranges (lower_bound, row_count, digest, compared_at, check_id)
+        SELECT $1::text, $2, CASE WHEN EXISTS (
+                   SELECT FROM consistency_findings f WHERE f.check_id = $4 AND f.object_key IS NOT NULL
+                      AND f.object_key > $1 COLLATE "C") THEN '' ELSE $3 END,
+               started_at, id
+          FROM consistency_checks WHERE id = $4
         """
 
     /// Of the rows of one range as they are now.
@@ -87,18 +97,26 @@ enum RangeStore {
         }
     }
 
-    /// Remembers which ranges a check found in order, and forgets those it did not.
+    /// Remembers what the rows of the ranges were that a check found in order, and of all others only their bounds.
     static func note(
         _ progress: CheckProgress,
         of check: StoredCheck,
         in tx: borrowing Transaction
     ) async throws(DatabaseError) {
-        if check.request.mode == .full { try await tx.execute(forgetAll) }
-        for (name, part) in progress.parts where name.hasPrefix(CheckProgress.ranges) && part.skipped == nil {
-            try await tx.execute(forget, part.lower ?? "")
+        let ranges = progress.parts.filter { $0.key.hasPrefix(CheckProgress.ranges) }.values
+        // Ranges of before, with other bounds, among them.
+        if ranges.allSatisfy({ $0.skipped == nil }) { try await tx.execute(forgetAll) }
+        for part in ranges where part.skipped == nil {
+            let lower = part.lower ?? ""
+            try await tx.execute(forget, lower)
             let inFlight = part.counts[CountName.inFlight.rawValue] ?? 0
-            guard part.isDone, part.losses.isEmpty, inFlight == 0, let rows = part.rows else { continue }
-            try await tx.execute(keep, part.lower ?? "", part.upper, rows.count, rows.digest, check.id)
+            let isInOrder = part.isDone && part.losses.isEmpty && inFlight == 0
+            let (count, digest) = (part.rows?.count ?? 0, isInOrder ? part.rows?.digest ?? "" : "")
+            if let upper = part.upper {
+                try await tx.execute(keep, lower, count, digest, check.id, upper)
+            } else {
+                try await tx.execute(keepToTheEnd, lower, count, digest, check.id)
+            }
         }
     }
 }

@@ -36,11 +36,12 @@ struct StatesPart: CheckPart {
     }
 
     private func page(after: StuckRow?) async throws(CheckFailure) -> [StuckRow] {
-        let (patience, pool) = (tools.settings.stuckPatience, tools.pool)
+        let (settings, pool) = (tools.settings, tools.pool)
         return try await asked { () throws(DatabaseError) in
             try await StuckStore.page(
                 after: after?.uploadID,
-                patience: patience,
+                patience: settings.stuckPatience,
+                late: settings.late,
                 limit: Self.pageLimit,
                 on: pool
             )

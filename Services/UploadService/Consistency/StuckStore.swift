@@ -5,7 +5,8 @@ import struct FoundationEssentials.UUID
 
 /// Every statement that looks for rows nobody moves on.
 enum StuckStore {
-    /// Measured from when the row should have moved on. A saga whose lease has not run out is being worked on.
+    /// Measured from when the row should have moved on. What was discarded is looked at again after the longest time a late
+    /// write can take, and is proven gone only then. A saga whose lease has not run out is being worked on.
     private static let page: Statement = """
         SELECT * FROM (
             SELECT u.id, u.file_id, u.tenant, u.object_key, u.state, NULL::bigint AS version,
@@ -19,6 +20,8 @@ enum StuckStore {
              WHERE f.state = 'PURGING' OR f.state = 'DELETED' AND NOT f.legal_hold
         ) AS pending
          WHERE since < clock_timestamp() - make_interval(secs => $2::bigint / 1000.0)
+                     - CASE WHEN state IN ('FAILED', 'ABORTED', 'EXPIRED')
+                            THEN make_interval(secs => $4::bigint / 1000.0) ELSE interval '0' END
            AND ($1::uuid IS NULL OR id > $1)
            AND NOT EXISTS (SELECT FROM sagas s
                             WHERE s.subject IN (pending.id, pending.file_id)
@@ -26,14 +29,18 @@ enum StuckStore {
          ORDER BY id LIMIT $3
         """
 
-    /// - Parameter patience: for so long a row may stay beyond its time.
+    /// - Parameters:
+    ///   - patience: for so long a row may stay beyond its time.
+    ///   - late: for so long after an upload was discarded its bytes may still come.
     static func page(
         after: UUID?,
         patience: Duration,
+        late: Duration,
         limit: Int,
         on pool: PostgresPool
     ) async throws(DatabaseError) -> [StuckRow] {
-        try await pool.query(page, after, patience.wholeMilliseconds, limit).map(StuckRow.init)
+        try await pool.query(page, after, patience.wholeMilliseconds, limit, late.wholeMilliseconds)
+            .map(StuckRow.init)
     }
 }
 

@@ -32,6 +32,7 @@ enum CheckDocument {
         let partsDone: Int
         let parts: Int
         let losses: [String]
+        let cursor: String?
         let failure: String?
 
         init(_ check: StoredCheck) {
@@ -48,11 +49,12 @@ enum CheckDocument {
             partsDone = parts.values.count { $0.isDone || $0.skipped != nil }
             self.parts = parts.count
             losses = parts.values.flatMap(\.losses)
+            cursor = check.progress.cursor
             failure = check.report
         }
 
         enum CodingKeys: String, CodingKey {
-            case id, state, mode, digests, complete, checked, parts, losses, failure
+            case id, state, mode, digests, complete, checked, parts, losses, cursor, failure
             case isConsistent = "is_consistent"
             case requestedBy = "requested_by"
             case startedAt = "started_at"

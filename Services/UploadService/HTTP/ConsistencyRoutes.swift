@@ -29,7 +29,7 @@ struct ConsistencyRoutes: Sendable {
     private func start(_ request: Request, _ context: ServiceContext) async throws -> Response {
         let query = try QueryItems(of: request, known: ["mode", "digests"])
         let asked = CheckRequest(
-            requestedBy: Self.name(try context.requireCaller()),
+            requestedBy: try context.requireCaller().auditName,
             mode: try query.choice("mode", default: .full),
             digests: try query.choice("digests", default: .sampled)
         )
@@ -43,7 +43,7 @@ struct ConsistencyRoutes: Sendable {
         if let check = try await checks.verdict() { return try Self.answer(check) }
         let id: UUID
         do {
-            let asked = CheckRequest(requestedBy: Self.name(try context.requireCaller()))
+            let asked = CheckRequest(requestedBy: try context.requireCaller().auditName)
             id = try await checks.start(asked)
         } catch CheckRefusal.running(let running) { id = running }
         return try Self.answer(try await checks.wait(for: id, upTo: .seconds(limit)))
@@ -56,7 +56,8 @@ struct ConsistencyRoutes: Sendable {
 
     private func cancel(_ request: Request, _ context: ServiceContext) async throws -> Response {
         _ = try QueryItems(of: request, known: [])
-        return try Self.answer(try await checks.cancel(try await check(context).id), underWay: .ok)
+        let name = try context.requireCaller().auditName
+        return try Self.answer(try await checks.cancel(try await check(context).id, by: name), underWay: .ok)
     }
 
     private func findings(_ request: Request, _ context: ServiceContext) async throws -> Response {
@@ -117,8 +118,6 @@ struct ConsistencyRoutes: Sendable {
         let fields: HTTPFields = [.location: "\(path)/\(check.id.text)", .retryAfter: "1"]
         return .json(text: try CheckDocument.text(of: check), status: status, fields: fields)
     }
-
-    private static func name(_ caller: Caller) -> String { "\(caller.tenant)/\(caller.principal)" }
 }
 
 extension QueryItems {

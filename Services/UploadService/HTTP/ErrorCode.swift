@@ -49,6 +49,8 @@ enum ErrorCode: String, CaseIterable, Sendable {
     case brokerUnavailable = "BROKER_UNAVAILABLE"
     case quotaExceeded = "QUOTA_EXCEEDED"
     case quotaNotFound = "QUOTA_NOT_FOUND"
+    case safeModeChanged = "SAFE_MODE_CHANGED"
+    case safeModeUnsettled = "SAFE_MODE_UNSETTLED"
 }
 
 extension Problem {

@@ -5,7 +5,7 @@ import Hummingbird
 import struct FoundationEssentials.UUID
 
 /// The body of `POST /api/v1/uploads/cleanup/…`.
-struct CleanupBody: Decodable {
+struct CleanupBody: Codable {
     let dryRun: Bool?
     let checkID: String?
     let repairID: String?
@@ -31,10 +31,13 @@ struct CleanupBody: Decodable {
 }
 
 /// The body of `POST /api/v1/repairs`.
-struct SelectionBody: Decodable {
-    let checkID: String
+struct SelectionBody: Codable {
+    let checkID: String?
     let findingIDs: [Int64]?
     let kinds: [String]?
+    /// Instead of a check's findings: what the survey of safe mode proposes to adopt.
+    let isOfSurvey: Bool?
+    let objectKeys: [String]?
     let action: String?
     let reason: String?
 
@@ -42,6 +45,8 @@ struct SelectionBody: Decodable {
         case kinds, action, reason
         case checkID = "check_id"
         case findingIDs = "finding_ids"
+        case isOfSurvey = "safe_mode"
+        case objectKeys = "object_keys"
     }
 
     init(_ request: Request, _ context: ServiceContext) async throws {
@@ -51,11 +56,21 @@ struct SelectionBody: Decodable {
             context,
             #"must be JSON of the form {"check_id": "…", "kinds": ["orphan_object"], "reason": "…"}"#
         )
-        guard findingIDs != nil || kinds != nil else {
-            throw RequestRefusal.body("must have finding_ids or kinds")
+        guard max(findingIDs?.count ?? 0, objectKeys?.count ?? 0) <= 10_000 else {
+            throw RequestRefusal.body("has more than 10000 finding_ids or object_keys")
         }
-        guard (findingIDs?.count ?? 1) <= 10_000 else {
-            throw RequestRefusal.body("has more than 10000 finding_ids")
+        if isOfSurvey ?? false {
+            guard checkID == nil, findingIDs == nil, kinds == nil,
+                action ?? RepairAction.adopt.rawValue == RepairAction.adopt.rawValue
+            else {
+                throw RequestRefusal.body("may have with safe_mode only object_keys and the action adopt")
+            }
+        } else {
+            guard checkID != nil, objectKeys == nil, findingIDs != nil || kinds != nil else {
+                throw RequestRefusal.body(
+                    "must have check_id, with finding_ids or kinds; object_keys only with safe_mode"
+                )
+            }
         }
     }
 
@@ -79,7 +94,7 @@ struct SelectionBody: Decodable {
 }
 
 /// The body of `POST /api/v1/repairs/{id}/run`.
-struct RunBody: Decodable {
+struct RunBody: Codable {
     let confirm: String?
 
     init(_ request: Request, _ context: ServiceContext) async throws {

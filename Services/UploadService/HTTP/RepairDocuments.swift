@@ -4,7 +4,8 @@ import Digests
 /// A plan as operators see it.
 struct RepairDocument: Encodable, Sendable {
     let id: String
-    let checkID: String
+    /// Absent of a plan that the survey of safe mode proposed.
+    let checkID: String?
     let scope: String
     let reason: String
     let createdBy: String
@@ -28,7 +29,7 @@ struct RepairDocument: Encodable, Sendable {
 
     init(_ plan: RepairPlan, counts: [String: Int64]? = nil, items: [RepairItemDocument]? = nil) {
         id = plan.id.text
-        checkID = plan.checkID.text
+        checkID = plan.isOfSurvey ? nil : plan.checkID.text
         scope = plan.scope.rawValue
         reason = plan.reason
         createdBy = plan.createdBy

@@ -30,6 +30,7 @@ extension RepairFailure: ProblemConvertible {
                 extensions: ["refusal": refusal.word]
             )
         case .store(let failure): Problem(store: failure).keepingRepair
+        case .key(let failure): failure.problem
         case .database(let failure): Problem(database: failure).keepingRepair
         case .overtaken, .interrupted: Problem.interrupted.keepingRepair
         }

@@ -27,7 +27,7 @@ extension RepairRoutes {
 
     func show(_ request: Request, _ context: ServiceContext) async throws -> Response {
         _ = try QueryItems(of: request, known: [])
-        return try await answer(try target(context), status: .ok, withItems: false)
+        return try await answer(try target(context), status: .ok, withItems: false).response
     }
 
     /// A page as JSON; all of them as NDJSON where the client wants that.

@@ -12,7 +12,11 @@ import struct FoundationEssentials.UUID
 struct RepairRoutes: Sendable {
     static let path = "/api/v1/repairs"
 
+    /// Items an answer shows.
+    private static let shownLimit = 1_000
+
     let repairs: Repairs
+    let keys: IdempotencyKeys
 
     func add(to routes: some RouterMethods<ServiceContext>) {
         for scope in [RepairScope.orphanedFiles, .orphanedRecords, .full] {
@@ -34,6 +38,7 @@ struct RepairRoutes: Sendable {
     ) async throws -> Response {
         _ = try QueryItems(of: request, known: [])
         let (actor, body) = (try actor(context), try await CleanupBody(request, context))
+        let slot = try slot(request, context, body)
         let isDryRun = body.dryRun ?? true
         if let id = body.repairID {
             guard !isDryRun, body.policy == nil, body.checkID == nil else {
@@ -41,17 +46,39 @@ struct RepairRoutes: Sendable {
                     "may have a repair_id only with dry_run false, and nothing that makes a plan"
                 )
             }
-            return try await run(try RepairPolicy.id(id), scope, actor, body.confirm, context)
+            let id = try RepairPolicy.id(id)
+            return try await keys.once(slot) { try await ran(id, scope, actor, body.confirm, context, $0) }
+                .response
         }
+        guard !isDryRun else {
+            return try await keys.once(slot) { try await planned(scope, body, actor, $0) }.response
+        }
+        return try await keys.once(slot) { claim in
+            // Under a key of its own: sent again, the request goes on with the plan it has made.
+            let made = try await keys.once(slot?.item(1, ["plan"])) {
+                try await planned(scope, body, actor, $0)
+            }
+            let id = made.location.flatMap { UUID(text: String($0.suffix(36))) }
+            guard let id else { throw RepairFailure.noSuchPlan }
+            return try await ran(id, scope, actor, body.confirm, context, claim)
+        }.response
+    }
+
+    private func planned(
+        _ scope: RepairScope,
+        _ body: CleanupBody,
+        _ actor: String,
+        _ claim: KeyClaim?
+    ) async throws -> StoredAnswer {
         let plan = try await repairs.plan(
             check: try await check(body.checkID),
             scope: scope,
             by: actor,
             reason: try RepairPolicy.reason(body.reason),
-            policy: try RepairPolicy.parsed(body.policy)
+            policy: try RepairPolicy.parsed(body.policy),
+            keyed: claim.map { KeyedAnswer(claim: $0, make: Self.answer) }
         )
-        guard !isDryRun else { return try await answer(plan.id, status: .created, withItems: true) }
-        return try await run(plan.id, scope, actor, body.confirm, context)
+        return try await answer(plan.id, status: .created, withItems: true)
     }
 
     private func check(_ text: String?) async throws -> UUID {
@@ -62,14 +89,17 @@ struct RepairRoutes: Sendable {
         throw RepairFailure.refused(.checkIncomplete)
     }
 
+    /// A run is not one transaction, but may be repeated: its answer is stored when it has come to its end.
+    ///
     /// - Parameter scope: the plan must be of it; nil takes any.
-    private func run(
+    private func ran(
         _ id: UUID,
         _ scope: RepairScope?,
         _ actor: String,
         _ confirm: String?,
-        _ context: ServiceContext
-    ) async throws -> Response {
+        _ context: ServiceContext,
+        _ claim: KeyClaim?
+    ) async throws -> StoredAnswer {
         if let scope, try await repairs.outcome(of: id).plan.scope != scope { throw RepairFailure.noSuchPlan }
         do { _ = try await repairs.run(id, by: actor, confirm: confirm) } catch {
             context.logger.warning(
@@ -78,35 +108,66 @@ struct RepairRoutes: Sendable {
             )
             throw error
         }
-        return try await answer(id, status: .ok, withItems: false)
+        let answer = try await answer(id, status: .ok, withItems: false)
+        guard let claim else { return answer }
+        return await keys.finish(claim, answer)
     }
 
     private func select(_ request: Request, _ context: ServiceContext) async throws -> Response {
         _ = try QueryItems(of: request, known: [])
         let (actor, body) = (try actor(context), try await SelectionBody(request, context))
-        let plan = try await repairs.plan(
-            check: try RepairPolicy.id(body.checkID),
-            scope: .selection,
-            by: actor,
-            reason: try RepairPolicy.reason(body.reason),
-            policy: try body.policy(),
-            kinds: try body.chosenKinds(),
-            findings: body.findingIDs
-        )
-        return try await answer(plan.id, status: .created, withItems: true)
+        let reason = try RepairPolicy.reason(body.reason)
+        return try await keys.once(try slot(request, context, body)) { claim in
+            let keyed = claim.map { KeyedAnswer(claim: $0, make: Self.answer) }
+            let plan: RepairPlan
+            if let check = body.checkID {
+                plan = try await repairs.plan(
+                    check: try RepairPolicy.id(check),
+                    scope: .selection,
+                    by: actor,
+                    reason: reason,
+                    policy: try body.policy(),
+                    kinds: try body.chosenKinds(),
+                    findings: body.findingIDs,
+                    keyed: keyed
+                )
+            } else {
+                plan = try await repairs.planAdoptions(
+                    of: body.objectKeys,
+                    by: actor,
+                    reason: reason,
+                    keyed: keyed
+                )
+            }
+            return try await answer(plan.id, status: .created, withItems: true)
+        }.response
     }
 
     private func run(_ request: Request, _ context: ServiceContext) async throws -> Response {
         _ = try QueryItems(of: request, known: [])
         let (actor, id, body) = (try actor(context), try target(context), try await RunBody(request, context))
-        return try await run(id, nil, actor, body.confirm, context)
+        return try await keys.once(try slot(request, context, body)) {
+            try await ran(id, nil, actor, body.confirm, context, $0)
+        }.response
     }
 
     private func undo(_ request: Request, _ context: ServiceContext) async throws -> Response {
         _ = try QueryItems(of: request, known: [])
-        let id = try target(context)
-        _ = try await repairs.undo(id, by: try actor(context))
-        return try await answer(id, status: .ok, withItems: false)
+        let (actor, id) = (try actor(context), try target(context))
+        return try await keys.once(try slot(request, context, [String: String]())) { claim in
+            _ = try await repairs.undo(id, by: actor)
+            let answer = try await answer(id, status: .ok, withItems: false)
+            guard let claim else { return answer }
+            return await keys.finish(claim, answer)
+        }.response
+    }
+
+    private func slot(
+        _ request: Request,
+        _ context: ServiceContext,
+        _ body: some Encodable
+    ) throws -> KeySlot? {
+        try KeySlot.read(request, of: Owner(try context.requireCaller()), [try jsonText(body)])
     }
 
     func target(_ context: ServiceContext) throws(RepairFailure) -> UUID {
@@ -119,16 +180,37 @@ struct RepairRoutes: Sendable {
         return "\(caller.tenant)/\(caller.principal)"
     }
 
-    func answer(_ id: UUID, status: HTTPResponse.Status, withItems: Bool) async throws -> Response {
+    func answer(_ id: UUID, status: HTTPResponse.Status, withItems: Bool) async throws -> StoredAnswer {
         let outcome = try await repairs.outcome(of: id)
         var items: [RepairItemDocument]?
         if withItems {
-            items = try await page(of: id, after: 0, limit: 1_000).map(RepairItemDocument.init)
+            items = try await page(of: id, after: 0, limit: Self.shownLimit).map(RepairItemDocument.init)
         }
-        return try .json(
+        return try StoredAnswer(
             RepairDocument(outcome.plan, counts: outcome.counts, items: items),
             status: status,
-            fields: status == .created ? [.location: "\(Self.path)/\(id.text)"] : [:]
+            location: status == .created ? "\(Self.path)/\(id.text)" : nil
+        )
+    }
+
+    /// The same of a plan that is about to be stored.
+    @Sendable private static func answer(_ new: NewRepairPlan) throws -> StoredAnswer {
+        let items = new.items.prefix(shownLimit).map { item in
+            StoredRepairItem(
+                planID: new.plan.id,
+                item: item,
+                state: .planned,
+                outcome: nil,
+                afterVersion: nil,
+                shadow: nil,
+                order: nil
+            )
+        }
+        let counts = items.isEmpty ? [:] : [StoredRepairItem.State.planned.rawValue: Int64(new.items.count)]
+        return try StoredAnswer(
+            RepairDocument(new.plan, counts: counts, items: items.map(RepairItemDocument.init)),
+            status: .created,
+            location: "\(path)/\(new.plan.id.text)"
         )
     }
 

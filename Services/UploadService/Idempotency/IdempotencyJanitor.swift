@@ -2,6 +2,7 @@ import Determinism
 import Logging
 import PostgresClient
 import ServiceLifecycle
+import ServiceParts
 
 /// Forgets keys whose time is over, a few at a time. Any number may run.
 struct IdempotencyJanitor: Service {
@@ -26,6 +27,8 @@ struct IdempotencyJanitor: Service {
     /// - Returns: whether there may be more to forget.
     private func forgetBatch() async -> Bool {
         do {
+            // A key that is forgotten too early lets a request have its effect twice: by a clock that jumped, nothing is old.
+            guard try await !SafeMode.isOn(on: pool) else { return false }
             return try await IdempotencyStore.forget(limit: batchLimit, on: pool) == batchLimit
         } catch {
             logger.warning("old idempotency keys could not be deleted", metadata: ["error": "\(error)"])

@@ -42,6 +42,7 @@ struct PublicationFigures: Sendable {
                 after: nil,
                 olderThan: patience,
                 limit: limit,
+                scanLimit: 20_000,
                 on: pool
             )
             return gaps.map { [Sample(Double($0.count))] } ?? []

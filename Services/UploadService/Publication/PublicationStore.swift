@@ -34,19 +34,25 @@ enum PublicationStore {
         UPDATE files f SET published_version = greatest(f.published_version, least(f.version, l.version))
           FROM locked l WHERE f.id = l.id
         """
-    /// `xmin` has 32 bits: it is the newest transaction id with these low bits that is not in the future.
-    private static let gaps: Statement = """
-        SELECT f.id, f.tenant, f.version, f.published_version
-          FROM outbox_holds h, outbox_tick t, files f,
-               LATERAL (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next,
-                               f.xmin::text::bigint AS low) x
-         WHERE h.name = $1 AND h.incarnation = t.incarnation
-           AND f.version > f.published_version AND ($2::uuid IS NULL OR f.id > $2)
-           AND f.updated_at <= clock_timestamp() - make_interval(secs => $3::bigint / 1000.0)
-           AND pg_visible_in_snapshot((x.next - ((x.next - x.low) & 4294967295))::text::xid8, h.snap)
-           AND NOT EXISTS (SELECT 1 FROM outbox_parked p WHERE p.key = f.id::text AND p.version >= f.version)
-         ORDER BY f.id LIMIT $4
+    /// Unpublished files, and whether each is a gap: no more rows are read than are given. `xmin` has 32 bits: it is the newest
+    /// transaction id with these low bits that is not in the future.
+    static let walk: Statement = """
+        SELECT f.id, f.tenant, f.version, f.published_version,
+               f.updated_at <= clock_timestamp() - make_interval(secs => $3::bigint / 1000.0)
+               AND EXISTS (
+                   SELECT 1 FROM outbox_holds h, outbox_tick t,
+                          LATERAL (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next,
+                                          f.xmin::text::bigint AS low) x
+                    WHERE h.name = $1 AND h.incarnation = t.incarnation
+                      AND pg_visible_in_snapshot((x.next - ((x.next - x.low) & 4294967295))::text::xid8, h.snap))
+               AND NOT EXISTS (SELECT 1 FROM outbox_parked p WHERE p.key = f.id::text AND p.version >= f.version)
+               AND NOT EXISTS (SELECT 1 FROM outbox_unparked n
+                                WHERE n.hold = $1 AND n.key = f.id::text AND n.version >= f.version)
+          FROM files f WHERE f.version > f.published_version AND f.id > $2 ORDER BY f.id LIMIT $4
         """
+    /// Before every other.
+    private static let noID = UUID(uuid: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
+    private static let walkLimit = 2_000
     private static let isBehind: Statement = """
         SELECT EXISTS (SELECT 1 FROM files WHERE version > published_version
                           AND updated_at <= clock_timestamp() - make_interval(secs => $1::bigint / 1000.0))
@@ -71,26 +77,37 @@ enum PublicationStore {
     ///
     /// What the relay has not come to yet is on its way; what is parked waits for an operator, and is told of elsewhere.
     ///
-    /// - Parameter id: only files after this one, the last of the page before.
+    /// - Parameters:
+    ///   - id: only files after this one, the last of the page before.
+    ///   - limit: gaps.
+    ///   - scanLimit: unpublished files that are looked at, about; however many there are, no statement reads more than a page.
     /// - Returns: none while `canTell` is false.
     static func gaps(
         after id: UUID?,
         olderThan age: Duration,
         limit: Int,
+        scanLimit: Int = .max,
         on pool: PostgresPool
     ) async throws(DatabaseError) -> [PublicationGap] {
         guard try await canTell(on: pool) else { return [] }
-        let rows = try await pool.query(gaps, hold, id, age.wholeMilliseconds, limit)
         var found: [PublicationGap] = []
-        for row in rows {
-            found.append(
-                PublicationGap(
-                    fileID: try row.uuid(0),
-                    tenant: try row.text(1),
-                    version: try row.int64(2),
-                    publishedVersion: try row.int64(3)
+        var (last, scannedCount) = (id ?? noID, 0)
+        while found.count < limit, scannedCount < scanLimit {
+            let rows = try await pool.query(walk, hold, last, age.wholeMilliseconds, walkLimit)
+            for row in rows {
+                last = try row.uuid(0)
+                guard try row.bool(4), found.count < limit else { continue }
+                found.append(
+                    PublicationGap(
+                        fileID: last,
+                        tenant: try row.text(1),
+                        version: try row.int64(2),
+                        publishedVersion: try row.int64(3)
+                    )
                 )
-            )
+            }
+            scannedCount += rows.count
+            guard rows.count == walkLimit else { break }
         }
         return found
     }

@@ -64,15 +64,29 @@ struct PublicationSweep: Service {
     ///
     /// - Returns: how many files it was new of.
     func noteAll() async throws -> Int {
-        guard let range = try await store.published(), range.from != range.to else { return 0 }
-        var position = HeldPosition.start
+        let unparkedCount = try await noteUnparked()
+        guard let range = try await store.published(), range.from != range.to else { return unparkedCount }
         var count = 0
+        var position = HeldPosition.start
         while let page = try await store.rows(of: range, after: position, limit: pageLimit) {
             count += try await PublicationStore.note(page.rows, on: pool)
             position = page.end
-            guard try await lease.acquireOrRenew() != nil else { return count }
+            guard try await lease.acquireOrRenew() != nil else { return unparkedCount + count }
         }
         _ = try await store.advance(over: range)
+        figures.noted(count)
+        return unparkedCount + count
+    }
+
+    /// What was parked, and published after all.
+    private func noteUnparked() async throws -> Int {
+        var count = 0
+        while true {
+            let rows = try await store.unparked(limit: pageLimit)
+            guard !rows.isEmpty else { break }
+            count += try await PublicationStore.note(rows, on: pool)
+            try await store.forget(unparked: rows)
+        }
         figures.noted(count)
         return count
     }

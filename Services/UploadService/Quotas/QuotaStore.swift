@@ -86,6 +86,10 @@ enum QuotaStore {
         try await pool.query(find, tenant).first.map(quota)
     }
 
+    static func find(_ tenant: String, in tx: borrowing Transaction) async throws(DatabaseError) -> Quota? {
+        try await tx.query(find, tenant).first.map(quota)
+    }
+
     /// In the order of the tenants' names.
     static func page(
         after tenant: String?,

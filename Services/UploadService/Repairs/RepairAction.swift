@@ -17,6 +17,8 @@ enum RepairKind: String, CaseIterable, Sendable, Codable {
 enum RepairAction: String, CaseIterable, Sendable, Codable {
     /// The object goes to the trash, from where it comes back by an undo.
     case quarantine
+    /// It gets a row again, made of what it and the index say; an undo takes the row away and leaves the object.
+    case adopt
     /// Its row is doomed: the removal that is under way is asked for again.
     case discardAgain = "discard_again"
     /// The file goes into quarantine: it is not served any more, and an undo lets it out.
@@ -29,16 +31,20 @@ enum RepairAction: String, CaseIterable, Sendable, Codable {
     case wake
     /// The event of the file's version is appended again.
     case republish
-    /// The same, for the index, which takes an event again where its row does not show it.
+    /// The file is told again under a new version: what consumers took in before keeps none of them from taking it in.
     case reindex
+    /// Consumers are told that a file nobody knows is gone for good. Cannot be undone.
+    case tombstone
+    /// What the tenant is charged for is counted anew. Need not be undone.
+    case recount
     /// Nothing.
     case leave
 
     /// Whether it takes something away from somebody: the brake counts it.
     var isHarmful: Bool {
         switch self {
-        case .quarantine, .discardAgain, .markLost, .remove, .abort: true
-        case .wake, .republish, .reindex, .leave: false
+        case .quarantine, .discardAgain, .markLost, .remove, .abort, .tombstone: true
+        case .adopt, .wake, .republish, .reindex, .recount, .leave: false
         }
     }
 }
@@ -47,14 +53,15 @@ extension RepairKind {
     /// What may be done, what is done when nobody chooses first.
     var actions: [RepairAction] {
         switch self {
-        case .orphanObject: [.quarantine, .leave]
+        case .orphanObject: [.quarantine, .adopt, .leave]
         case .missingObject: [.markLost, .remove, .leave]
         case .sizeMismatch, .digestMismatch: [.markLost, .leave]
         case .leakedMultipart: [.abort, .leave]
         case .stuckState: [.wake, .leave]
         case .eventGap: [.republish, .leave]
-        case .indexMissing, .indexStale, .indexGhost: [.reindex, .leave]
-        case .quotaDrift: [.leave]
+        case .indexMissing, .indexStale: [.reindex, .leave]
+        case .indexGhost: [.reindex, .tombstone, .leave]
+        case .quotaDrift: [.recount, .leave]
         }
     }
 }

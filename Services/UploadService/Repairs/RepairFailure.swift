@@ -1,3 +1,4 @@
+import FaultPoints
 import ObjectStore
 import PostgresClient
 
@@ -12,6 +13,8 @@ enum RepairFailure: Error, Sendable {
     /// What forbids it, for good or for now.
     case refused(Refusal)
     case store(StoreFailure)
+    /// Of the request's `Idempotency-Key`.
+    case key(KeyFailure)
     case database(DatabaseError)
     /// This process has lost the lease; another one may have gone on.
     case overtaken
@@ -34,6 +37,8 @@ enum RepairFailure: Error, Sendable {
         case clocksDiffer
         case state(RepairPlan.State)
         case tooManyFindings(limit: Int)
+        /// Safe mode is off, or its survey has not come to an end.
+        case noSurvey
 
         var word: String {
             switch self {
@@ -47,6 +52,7 @@ enum RepairFailure: Error, Sendable {
             case .clocksDiffer: "clocks_differ"
             case .state: "state"
             case .tooManyFindings: "too_many_findings"
+            case .noSurvey: "no_survey"
             }
         }
 
@@ -64,16 +70,22 @@ enum RepairFailure: Error, Sendable {
             case .clocksDiffer:
                 "The clocks of the database and of this program differ by more than 15 minutes."
             case .state(let state): "The plan is \(state.rawValue), where this cannot be done."
+            case .noSurvey:
+                "Safe mode is off, or has not been surveyed yet: see GET /api/v1/safe-mode for what it proposes."
             case .tooManyFindings(let limit): "A plan has at most \(limit) items: pick findings or a kind."
             }
         }
     }
+
+    /// Of a crash that a test asked for.
+    init(_: InjectedCrash) { self = .interrupted }
 
     /// Of a transaction. An outcome that is not known is looked up by the next run: every step may be repeated.
     init<Failure: Error>(_ error: TransactionError<Failure>) {
         if case .rolledBack(let reason) = error {
             switch reason {
             case let failure as RepairFailure: self = failure
+            case let failure as KeyFailure: self = .key(failure)
             case let refusal as Refusal: self = .refused(refusal)
             case let failure as DatabaseError: self = .database(failure)
             case is CancellationError: self = .interrupted
@@ -82,5 +94,12 @@ enum RepairFailure: Error, Sendable {
         } else {
             self = .database(error.databaseError ?? .unexpectedResult("\(error)"))
         }
+    }
+}
+
+extension Faults {
+    /// For work whose other failures are those of repairs.
+    func repair(_ point: FaultPoint) throws(RepairFailure) {
+        do { try reach(point) } catch { throw RepairFailure(error) }
     }
 }

@@ -13,25 +13,32 @@ struct RepairGuard: Sendable {
     /// Beyond this neither clock is believed.
     static let clockTolerance: Duration = .seconds(900)
 
-    /// - Returns: the check, which is complete and of this very database.
+    /// The check is complete, and of this very database. What the survey of safe mode proposes needs none, and is done
+    /// while it is on.
     func requireCheck(_ plan: RepairPlan) async throws(RepairFailure) {
         do {
-            guard let check = try await RepairSourceStore.check(plan.checkID, on: pool) else {
-                throw RepairFailure.refused(.checkIncomplete)
-            }
-            guard check.isCompleted, check.isComplete else { throw RepairFailure.refused(.checkIncomplete) }
+            let incarnation = plan.isOfSurvey ? plan.incarnation : try await checkedIncarnation(plan)
             guard let here = try await RepairSourceStore.surroundings(on: pool) else {
                 throw RepairFailure.refused(.replica)
             }
-            guard check.incarnation == here.incarnation, plan.incarnation == here.incarnation else {
+            guard incarnation == here.incarnation, plan.incarnation == here.incarnation else {
                 throw RepairFailure.refused(.incarnationChanged)
             }
             try requireOneTime(here.now)
-            guard try await !SafeMode.isOn(on: pool) else { throw RepairFailure.refused(.safeMode) }
+            if !plan.isOfSurvey {
+                guard try await !SafeMode.isOn(on: pool) else { throw RepairFailure.refused(.safeMode) }
+            }
         } catch let failure as RepairFailure { throw failure } catch let failure as DatabaseError {
             throw .database(failure)
         } catch { throw .interrupted }
         try await requireBucket()
+    }
+
+    private func checkedIncarnation(_ plan: RepairPlan) async throws -> String {
+        guard let check = try await RepairSourceStore.check(plan.checkID, on: pool), check.isCompleted,
+            check.isComplete
+        else { throw RepairFailure.refused(.checkIncomplete) }
+        return check.incarnation
     }
 
     /// The same where it counts: in the transaction of each action.
@@ -40,7 +47,9 @@ struct RepairGuard: Sendable {
             throw RepairFailure.refused(.replica)
         }
         guard plan.incarnation == here.incarnation else { throw RepairFailure.refused(.incarnationChanged) }
-        guard try await !SafeMode.isOn(in: tx) else { throw RepairFailure.refused(.safeMode) }
+        if !plan.isOfSurvey {
+            guard try await !SafeMode.isOn(in: tx) else { throw RepairFailure.refused(.safeMode) }
+        }
         try requireOneTime(here.now)
     }
 

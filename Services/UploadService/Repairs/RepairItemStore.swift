@@ -32,7 +32,7 @@ enum RepairItemStore {
     private static let order: Statement = """
         UPDATE repair_items i
            SET state = $3, order_id = $4, outcome = NULL,
-               order_version = greatest((extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
+               order_version = greatest(first_version(),
                    1 + coalesce((SELECT max(o.order_version) FROM repair_items o WHERE o.order_id = $4), 0)),
                ordered_at = clock_timestamp(), asked_at = clock_timestamp(), updated_at = clock_timestamp()
          WHERE plan_id = $1 AND number = $2
@@ -135,7 +135,7 @@ enum RepairItemStore {
         )
     }
 
-    /// Gives the item a new order, whose version is above that of every order of the same id before.
+    /// Gives the item a new order, whose version is above that of every order of the same id before, and of every epoch before.
     static func order(
         _ item: StoredRepairItem,
         id: UUID,

@@ -68,7 +68,9 @@ extension StoredRepairItem {
         case .abort:
             guard let id = item.multipartID, !isUndo else { return nil }
             return .multipartLeaked(LeakedMultipart(planID: planID, objectKey: key, s3UploadID: id))
-        case .discardAgain, .markLost, .remove, .wake, .republish, .reindex, .leave: return nil
+        case .adopt, .discardAgain, .markLost, .remove, .wake, .republish, .reindex, .tombstone, .recount,
+            .leave:
+            return nil
         }
     }
 }

@@ -3,7 +3,7 @@ import Digests
 
 import struct FoundationEssentials.UUID
 
-/// What is to be done about the findings of one check, as it is stored.
+/// What is to be done about the findings of one check, or what the survey of safe mode proposes, as it is stored.
 struct RepairPlan: Equatable, Sendable {
     enum State: String, CaseIterable, Sendable, Codable {
         case planned = "PLANNED"
@@ -16,6 +16,7 @@ struct RepairPlan: Equatable, Sendable {
     }
 
     let id: UUID
+    /// `survey` where there was no check.
     let checkID: UUID
     let scope: RepairScope
     let reason: String
@@ -35,6 +36,10 @@ struct RepairPlan: Equatable, Sendable {
     let isConfirmed: Bool
     let createdAt: Timestamp
     let finishedAt: Timestamp?
+
+    /// Stands for the survey of safe mode, whose proposals take nothing away.
+    static let survey = UUID(uuid: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
+    var isOfSurvey: Bool { checkID == Self.survey }
 
     /// Beyond these somebody has to confirm with the plan's hash.
     static let byteLimit: Int64 = 100 << 30
@@ -59,6 +64,12 @@ struct RepairItem: Equatable, Sendable {
     /// Bytes.
     let size: Int64?
     let etag: String?
+}
+
+/// A plan that is about to be stored, with its items.
+struct NewRepairPlan: Sendable {
+    let plan: RepairPlan
+    let items: [RepairItem]
 }
 
 /// An item and what has become of it.

@@ -8,8 +8,8 @@ import struct FoundationEssentials.UUID
 enum RepairPlanStore {
     private static let insert: Statement = """
         INSERT INTO repair_plans (id, check_id, scope, reason, created_by, incarnation, item_count, harm_count,
-                                  byte_count, checked_count, hash)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                                  byte_count, checked_count, hash, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
         """
     private static let find: Statement = """
         SELECT id, check_id, scope, reason, created_by, incarnation, state, stop_reason, item_count, harm_count,
@@ -29,7 +29,7 @@ enum RepairPlanStore {
                 WHERE i.plan_id = p.id
                   AND (i.state = 'PLANNED' OR p.state = 'UNDOING'
                    AND (i.state = 'WAITING' OR i.state IN ('ORDERED', 'DONE') AND i.action = 'quarantine'
-                     OR i.state = 'DONE' AND i.action IN ('mark_lost', 'remove') AND i.outcome NOT LIKE 'not undone%')))
+                     OR i.state = 'DONE' AND i.action IN ('mark_lost', 'remove', 'adopt') AND i.outcome NOT LIKE 'not undone%')))
          ORDER BY p.updated_at LIMIT 20
         """
     private static let start: Statement = """
@@ -73,7 +73,8 @@ enum RepairPlanStore {
             plan.harmCount,
             plan.byteCount,
             plan.checkedCount,
-            plan.hash.bytes
+            plan.hash.bytes,
+            plan.createdAt
         )
     }
 

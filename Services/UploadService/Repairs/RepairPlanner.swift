@@ -54,10 +54,11 @@ struct RepairPlanner: Sendable {
         case .leakedMultipart: return multipartAction(finding, chosen)
         case .missingObject, .sizeMismatch, .digestMismatch, .eventGap, .indexMissing, .indexStale:
             return finding.fileID == nil ? .leave : chosen
-        // An entry whose file nobody knows may be all that is left of one that was lost: it is not touched.
+        // An entry whose file nobody knows may be all that is left of one that was lost: unless somebody chose the
+        // tombstone, the run leaves it.
         case .indexGhost: return finding.fileID == nil ? .leave : chosen
         case .stuckState: return finding.fileID == nil && finding.uploadID == nil ? .leave : chosen
-        case .quotaDrift: return .leave
+        case .quotaDrift: return chosen
         }
     }
 

@@ -118,7 +118,8 @@ extension Repairs {
             switch error {
             case .refused(let refusal): await stop(plan, refusal.sentence)
             case .store(let failure): await stop(plan, "The object store: \(failure)")
-            case .database, .interrupted, .overtaken, .busy, .noSuchPlan, .noSuchCheck, .unconfirmed: break
+            case .database, .key, .interrupted, .overtaken, .busy, .noSuchPlan, .noSuchCheck, .unconfirmed:
+                break
             }
             throw error
         }

@@ -1,8 +1,11 @@
 import Determinism
 import Digests
+import EventContracts
 import NIOCore
 import ObjectStore
 import ServiceParts
+
+import struct FoundationEssentials.UUID
 
 /// What the store says of an item. Whatever keeps it from saying so stops the run: nothing is done on a guess.
 extension Repairs {
@@ -23,8 +26,39 @@ extension Repairs {
         case .abort:
             guard let key = item.objectKey, let id = item.multipartID else { return .nothing }
             return try await multipart(key, id)
-        case .discardAgain, .wake, .republish, .reindex, .leave: return .nothing
+        case .reindex, .tombstone: return try await indexSight(item)
+        case .adopt: return try await adoptableSight(item)
+        case .discardAgain, .wake, .republish, .recount, .leave: return .nothing
         }
+    }
+
+    /// The object, whose it is, and what its bytes are: without the index nobody can tell what was heard of its file.
+    private func adoptableSight(_ item: RepairItem) async throws(StoreFailure) -> RepairSight {
+        guard let key = item.objectKey.flatMap({ ObjectKey($0) }), let facts = try await store.head(key.text)
+        else { return .nothing }
+        guard let file = facts.metadata["file-id"].flatMap({ UUID(text: $0) }) else { return .object(facts) }
+        guard let lookUp else { return .unknown("WAYBILL_INDEXER_URL is not set") }
+        let entry: IndexEntry?
+        do throws(IndexerFailure) { entry = try await lookUp(file) } catch {
+            return .unknown("the index did not say: \(error)")
+        }
+        guard let digest = try await digest(of: key.text, facts) else {
+            return .unknown("the object changed while it was read")
+        }
+        return .adoptable(AdoptableObject(key: key, facts: facts, entry: entry, digest: digest))
+    }
+
+    /// What the index holds of the file, and whether the object that it names is there.
+    private func indexSight(_ item: RepairItem) async throws(StoreFailure) -> RepairSight {
+        guard let lookUp, let file = item.fileID else { return .unknown("WAYBILL_INDEXER_URL is not set") }
+        let entry: IndexEntry?
+        do throws(IndexerFailure) { entry = try await lookUp(file) } catch {
+            return .unknown("the index did not say: \(error)")
+        }
+        guard item.action == .tombstone, let key = entry?.objectKey else {
+            return .entry(entry, hasObject: false)
+        }
+        return .entry(entry, hasObject: try await store.head(key) != nil)
     }
 
     /// Some stores do not list what they have; all show the parts.

@@ -31,10 +31,11 @@ enum RepairSourceStore {
         SELECT system_identifier::text || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8), clock_timestamp()
           FROM pg_control_system()
         """
-    /// Seen twice or more, unchanged, and for how long by the database's clock.
+    /// Seen twice or more, unchanged, and for how long by the database's clock; in this epoch.
     private static let sightings: Statement = """
         SELECT sightings, (extract(epoch FROM last_seen_at - first_seen_at) * 1000)::bigint
-          FROM orphan_sightings WHERE object_key = $1 AND etag = $2 AND size = $3
+          FROM orphan_sightings
+         WHERE object_key = $1 AND etag = $2 AND size = $3 AND epoch = (SELECT epoch FROM incarnation)
         """
     private static let standing: Statement = """
         SELECT u.state, x.state, u.id, u.file_id
@@ -44,6 +45,8 @@ enum RepairSourceStore {
     private static let fileOfKey: Statement = "SELECT state FROM files WHERE object_key = $1"
     private static let digest: Statement =
         "SELECT coalesce(sha256, verified_sha256) FROM files WHERE object_key = $1"
+    private static let isReserved: Statement = "SELECT 1 FROM uploads WHERE file_id = $1"
+    private static let versionAbove: Statement = "SELECT next_version($1), clock_timestamp()"
     private static let isOpenMultipart: Statement = """
         SELECT 1 FROM uploads WHERE s3_upload_id = $1 AND state IN ('PENDING', 'ACTIVE', 'COMPLETING')
         """
@@ -153,6 +156,20 @@ enum RepairSourceStore {
     /// What is known of a file's bytes; nil when nothing is.
     static func digest(of key: String, on pool: PostgresPool) async throws(DatabaseError) -> Digest256? {
         try await pool.query(digest, key).first?.optionalBytes(0).flatMap(Digest256.init(bytes:))
+    }
+
+    /// Whether an upload has the file's id, whatever became of it.
+    static func isReserved(_ file: UUID, in tx: borrowing Transaction) async throws(DatabaseError) -> Bool {
+        try await !tx.query(isReserved, file).isEmpty
+    }
+
+    /// A version of the present epoch above `version`, and the instant.
+    static func version(
+        above version: Int64,
+        in tx: borrowing Transaction
+    ) async throws(DatabaseError) -> (Int64, at: Timestamp) {
+        let row = try await tx.query(versionAbove, version).only()
+        return (try row.int64(0), try row.timestamp(1))
     }
 
     static func isOpenMultipart(

@@ -2,6 +2,7 @@ import AuditTrail
 import Determinism
 import EventBinding
 import EventContracts
+import FaultPoints
 import Leases
 import ObjectStore
 import PostgresClient
@@ -27,6 +28,12 @@ enum RepairSight: Sendable {
     case multipart(begun: Timestamp?)
     /// The object's bytes were read again and are what they were.
     case genuine
+    /// The object says which file it is, and its bytes were read.
+    case adoptable(AdoptableObject)
+    /// Nil: the index has never heard of the file.
+    case entry(IndexEntry?, hasObject: Bool)
+    /// Who should know could not be asked, and why.
+    case unknown(String)
 }
 
 /// One item: look, then decide and act in one transaction.
@@ -41,6 +48,7 @@ extension Repairs {
     ) async throws(RepairFailure) {
         let sight = try await look(at: item.item)
         let lease = try await renewed(keeper)
+        try faults.repair(.beforeRepairCommitted)
         do {
             let state = try await pool.withTransaction {
                 (tx: borrowing Transaction) async throws -> StoredRepairItem.State? in
@@ -57,6 +65,7 @@ extension Repairs {
             }
             if let state { figures.count(item.item.action, state) }
         } catch { throw RepairFailure(error) }
+        try faults.repair(.afterRepairCommitted)
     }
 
     private func settle(

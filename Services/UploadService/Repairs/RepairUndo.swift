@@ -2,6 +2,7 @@ import AuditTrail
 import Determinism
 import EventBinding
 import EventContracts
+import FaultPoints
 import Leases
 import PostgresClient
 import SagaEngine
@@ -55,6 +56,7 @@ extension Repairs {
         case .skipped, .undoing, .undone: return
         }
         let lease = try await renewed(keeper)
+        try faults.repair(.beforeRepairUndone)
         do {
             let state = try await pool.withTransaction {
                 (tx: borrowing Transaction) async throws -> StoredRepairItem.State? in
@@ -78,6 +80,7 @@ extension Repairs {
             }
             if let state { figures.count(item.item.action, state) }
         } catch { throw RepairFailure(error) }
+        try faults.repair(.afterRepairUndone)
     }
 
     /// - Returns: nil when nothing was changed but perhaps the outcome.
@@ -94,6 +97,7 @@ extension Repairs {
         // Its answer is still to come; then it is done, and stays so.
         case (.ordered, _): return nil
         case (.done, .markLost), (.done, .remove): return try await bringBack(item, in: tx)
+        case (.done, .adopt): return try await abandonAdoption(item, in: tx)
         case (.done, _): return nil
         case (.skipped, _), (.failed, _), (.undoing, _), (.undone, _): return nil
         }

@@ -3,7 +3,6 @@ import EventBinding
 import EventContracts
 import ObjectStore
 import PostgresClient
-import SagaEngine
 import TransactionalOutbox
 
 import struct FoundationEssentials.UUID
@@ -18,10 +17,14 @@ extension Repairs {
         switch item.item.action {
         case .quarantine: return try await quarantineVerdict(item, sight, in: tx)
         case .abort: return try await abortVerdict(item.item, sight, in: tx)
+        case .adopt: return try await adopt(item.item, sight, in: tx)
         case .discardAgain: return try await discardAgain(item.item, in: tx)
         case .markLost, .remove: return try await loss(item.item, sight, in: tx)
         case .wake: return try await wake(item.item, in: tx)
-        case .republish, .reindex: return try await republish(item.item, in: tx)
+        case .republish: return try await republish(item.item, in: tx)
+        case .reindex: return try await reindex(item.item, sight, in: tx)
+        case .tombstone: return try await tombstone(item.item, sight, in: tx)
+        case .recount: return try await recount(item.item, in: tx)
         case .leave: return .skip("left as it is")
         }
     }
@@ -83,28 +86,6 @@ extension Repairs {
             }
             return .order
         }
-    }
-
-    /// The removal saga's own question, asked now: it appends the order again, byte for byte the same.
-    private func discardAgain(
-        _ item: RepairItem,
-        in tx: borrowing Transaction
-    ) async throws -> RepairVerdict {
-        guard let key = item.objectKey else { return .skip("the finding names no key") }
-        let found = try await RepairSourceStore.standing(of: key, in: tx)
-        guard found.standing == .doomed, let upload = found.uploadID else {
-            return .skip("no doomed upload has the key")
-        }
-        try await SagaStore.wake(kind: ReapSaga.kind, subject: upload, in: tx)
-        return .done("the removal is asked for again", before: nil, after: nil, version: nil)
-    }
-
-    private func wake(_ item: RepairItem, in tx: borrowing Transaction) async throws -> RepairVerdict {
-        for kind in [UploadSaga.kind, CompleteSaga.kind, ReapSaga.kind] {
-            if let upload = item.uploadID { try await SagaStore.wake(kind: kind, subject: upload, in: tx) }
-        }
-        if let file = item.fileID { try await SagaStore.wake(kind: DeleteSaga.kind, subject: file, in: tx) }
-        return .done("its saga is due now", before: nil, after: nil, version: nil)
     }
 
     /// The newest version's event, byte for byte as it was.

@@ -2,7 +2,7 @@ import ServiceParts
 import TransactionalOutbox
 
 extension Repairs {
-    init(_ surroundings: Surroundings, doorbell: Doorbell) {
+    init(_ surroundings: Surroundings, _ sagas: Sagas, doorbell: Doorbell) {
         self.init(
             pool: surroundings.pool,
             store: surroundings.store,
@@ -14,7 +14,10 @@ extension Repairs {
             logger: surroundings.makeLogger("repairs"),
             quarantineAge: surroundings.limits.quarantineAge,
             objectAge: surroundings.limits.quarantineAge,
-            retention: surroundings.limits.retention
+            retention: surroundings.limits.retention,
+            faults: surroundings.faults,
+            reaping: sagas.reaps,
+            lookUp: surroundings.indexer?.lookup
         )
     }
 }

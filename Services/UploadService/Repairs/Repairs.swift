@@ -1,5 +1,6 @@
 import AuditTrail
 import Determinism
+import FaultPoints
 import Leases
 import Logging
 import ObjectStore
@@ -35,6 +36,11 @@ struct Repairs: Sendable {
     let objectAge: Duration
     /// How long a file that is removed can be restored by its owner.
     let retention: Duration
+    let faults: any Faults
+    /// Begins the removal of what an upload has left again, when its saga was lost.
+    let reaping: ReapSaga
+    /// Nil: nobody said where the indexer is.
+    var lookUp: IndexerClient.Lookup?
 
     static let leaseName = "repair"
     static let leaseTTL: Duration = .seconds(60)
@@ -48,6 +54,7 @@ struct Repairs: Sendable {
     ///   - actor: who asked, as the audit trail names callers.
     ///   - policy: what somebody chose instead of each kind's first action.
     ///   - ids: only these findings; nil for all of the scope.
+    ///   - keyed: stores the answer in the transaction that stores the plan.
     func plan(
         check: UUID,
         scope: RepairScope,
@@ -55,7 +62,8 @@ struct Repairs: Sendable {
         reason: String,
         policy: [RepairKind: RepairAction] = [:],
         kinds: [RepairKind]? = nil,
-        findings ids: [Int64]? = nil
+        findings ids: [Int64]? = nil,
+        keyed: KeyedAnswer<NewRepairPlan>? = nil
     ) async throws(RepairFailure) -> RepairPlan {
         do {
             guard let facts = try await RepairSourceStore.check(check, on: pool) else {
@@ -64,19 +72,25 @@ struct Repairs: Sendable {
             guard facts.isCompleted, facts.isComplete else { throw RepairFailure.refused(.checkIncomplete) }
             let items = try await items(of: check, kinds ?? scope.kinds, ids, RepairPlanner(policy: policy))
             let plan = newPlan(check, facts, scope, actor, reason, items)
-            try await pool.withTransaction { (tx: borrowing Transaction) async throws(DatabaseError) in
-                try await RepairPlanStore.insert(plan, in: tx)
-                try await RepairItemStore.insert(items, of: plan.id, in: tx)
-            }
-            guard let stored = try await RepairPlanStore.find(plan.id, on: pool) else {
-                throw RepairFailure.noSuchPlan
-            }
-            return stored
+            return try await keep(NewRepairPlan(plan: plan, items: items), keyed)
         } catch let failure as RepairFailure { throw failure } catch let failure as DatabaseError {
             throw .database(failure)
-        } catch let failure as TransactionError<DatabaseError> { throw RepairFailure(failure) } catch {
-            throw .interrupted
-        }
+        } catch { throw .interrupted }
+    }
+
+    /// - Parameter keyed: stores the answer in the same transaction.
+    func keep(
+        _ new: NewRepairPlan,
+        _ keyed: KeyedAnswer<NewRepairPlan>?
+    ) async throws(RepairFailure) -> RepairPlan {
+        do {
+            try await pool.withTransaction { (tx: borrowing Transaction) async throws -> Void in
+                try await RepairPlanStore.insert(new.plan, in: tx)
+                try await RepairItemStore.insert(new.items, of: new.plan.id, in: tx)
+                try await keyed?.store(new, in: tx)
+            }
+        } catch { throw RepairFailure(error) }
+        return new.plan
     }
 
     func outcome(of id: UUID) async throws(RepairFailure) -> RepairOutcome {
@@ -112,7 +126,7 @@ struct Repairs: Sendable {
         }
     }
 
-    private func newPlan(
+    func newPlan(
         _ check: UUID,
         _ facts: RepairSourceStore.Check,
         _ scope: RepairScope,

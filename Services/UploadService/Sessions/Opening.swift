@@ -103,7 +103,7 @@ extension UploadSessions {
         let upload = session.upload
         do {
             try faults.reach(.beforeMultipartOpened)
-            guard try await UploadStore.noteOpening(of: upload.id, on: pool) else { return }
+            guard let opening = try await UploadStore.noteOpening(of: upload.id, on: pool) else { return }
             let opened = try await store.createMultipartUpload(
                 upload.objectKey.text,
                 contentType: upload.contentType,
@@ -111,7 +111,9 @@ extension UploadSessions {
                 checksum: session.checksum
             )
             try faults.reach(.afterMultipartOpened)
-            guard try await UploadStore.keepMultipartID(opened, of: upload.id, on: pool) else {
+            guard
+                try await UploadStore.keepMultipartID(opened, of: upload.id, opening: opening, on: pool)
+            else {
                 return try await store.abortMultipartUpload(upload.objectKey.text, uploadID: opened)
             }
         } catch let failure as DatabaseError {

@@ -30,9 +30,15 @@ extension UploadStore {
          ORDER BY created_at DESC, id DESC LIMIT $5
         """
     private static let noteOpening: Statement = """
-        UPDATE uploads SET open_count = open_count + 1 WHERE id = $1 AND state IN ('PENDING', 'ACTIVE')
+        WITH asked AS (
+            UPDATE uploads SET open_count = open_count + 1 WHERE id = $1 AND state IN ('PENDING', 'ACTIVE')
+            RETURNING id, object_key
+        )
+        INSERT INTO multipart_openings (upload_id, object_key) SELECT id, object_key FROM asked RETURNING id
         """
+    /// Whoever loses has opened one all the same.
     private static let keepMultipartID: Statement = """
+        WITH opened AS (UPDATE multipart_openings SET multipart_id = $2 WHERE id = $3)
         UPDATE uploads SET s3_upload_id = $2, updated_at = clock_timestamp()
          WHERE id = $1 AND s3_upload_id IS NULL AND state IN ('PENDING', 'ACTIVE')
         """
@@ -108,18 +114,19 @@ extension UploadStore {
 
     /// To be committed before the store is asked, so that a multipart upload whose id got lost is looked for later.
     ///
-    /// - Returns: false when the session is over.
-    static func noteOpening(of id: UUID, on pool: PostgresPool) async throws(DatabaseError) -> Bool {
-        try await pool.execute(noteOpening, id) == 1
+    /// - Returns: the opening; nil when the session is over.
+    static func noteOpening(of id: UUID, on pool: PostgresPool) async throws(DatabaseError) -> Int64? {
+        try await pool.query(noteOpening, id).first?.int64(0)
     }
 
     /// - Returns: false when the session is over, or has another one.
     static func keepMultipartID(
         _ multipartID: String,
         of id: UUID,
+        opening: Int64,
         on pool: PostgresPool
     ) async throws(DatabaseError) -> Bool {
-        try await pool.execute(keepMultipartID, id, multipartID) == 1
+        try await pool.execute(keepMultipartID, id, multipartID, opening) == 1
     }
 
     /// The store no longer knows it: a new one may be opened.

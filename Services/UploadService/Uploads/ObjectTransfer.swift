@@ -84,8 +84,3 @@ struct ObjectTransfer: Sendable {
         throw .store(failure)
     }
 }
-
-extension Upload {
-    /// Lets a lost row be rebuilt from the bucket: which file, which attempt.
-    var objectMetadata: [String: String] { ["file-id": fileID.text, "upload-id": id.text] }
-}

@@ -17,6 +17,10 @@ enum UploadStore {
                 clock_timestamp() + make_interval(secs => $10::bigint / 1000.0))
         """
     private static let saveMultipartID: Statement = """
+        WITH opened AS (
+            INSERT INTO multipart_openings (upload_id, object_key, multipart_id)
+            SELECT id, object_key, $2::text FROM uploads WHERE id = $1
+        )
         UPDATE uploads SET s3_upload_id = $2, state = 'ACTIVE', updated_at = clock_timestamp()
          WHERE id = $1 AND s3_upload_id IS NULL AND state IN ('PENDING', 'ACTIVE')
         """

@@ -14,10 +14,13 @@ import struct FoundationEssentials.UUID
 /// Its tenant is nobody's, so that it is in no user's view. What a round leaves behind is the first thing the next one clears away,
 /// and there is never more than one round's: in safe mode, where nothing is removed, none is begun.
 struct Canary: Sendable {
-    static let owner = Owner(tenant: "waybill-canary", name: "canary")
+    static let owner = Owner(tenant: CanaryTenant.name, name: "canary")
     static let name = "canary"
     /// A circle that took so many intervals is late.
     static let lateCount = 5
+    /// Of what is left of a circle in the database: longer than the indexer is ever behind.
+    static let tombstoneAge: Duration = .seconds(30 * 86_400)
+    private static let pruneLimit = 100
 
     /// Why the file did not come to its next station.
     struct Stuck: Error, CustomStringConvertible {
@@ -51,6 +54,12 @@ struct Canary: Sendable {
             return entry?.state == .live && entry?.indexState == IndexState.indexed.rawValue
         }
         try await clear(id)
+        try await RoundStore.prune(
+            Self.owner,
+            after: Self.tombstoneAge,
+            limit: Self.pruneLimit,
+            on: pool
+        )
     }
 
     private func create() async throws -> UUID {

@@ -23,8 +23,20 @@ struct ConsistencyRound: ScheduledWork {
         return ScheduledCheck(
             id: id,
             isComplete: check.isComplete ?? false,
-            findingCount: counts.values.reduce(0) { $0.addingReportingOverflow($1).partialValue }
+            findingCount: Self.sum(counts.values)
         )
+    }
+
+    func lastCompleteCheck(within limit: Duration) async throws -> ScheduledCheck? {
+        guard let check = try await checks.newest(complete: true), let counts = check.counts,
+            check.incarnation == (try await checks.incarnation()),
+            check.ageSeconds <= Double(limit.components.seconds)
+        else { return nil }
+        return ScheduledCheck(id: check.id, isComplete: true, findingCount: Self.sum(counts.values))
+    }
+
+    private static func sum(_ counts: some Sequence<Int64>) -> Int64 {
+        counts.reduce(0) { $0.addingReportingOverflow($1).partialValue }
     }
 
     private func begin() async throws(CheckRefusal) -> UUID {

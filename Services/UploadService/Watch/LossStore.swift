@@ -1,3 +1,4 @@
+import Determinism
 import PostgresClient
 
 import struct FoundationEssentials.UUID
@@ -15,6 +16,12 @@ enum LossStore {
          WHERE object_key = ANY ($1::text[])
            AND (state NOT IN ('PENDING', 'ACTIVE', 'COMPLETING')
              OR created_at > (SELECT max(entered_at) FROM safe_mode WHERE left_at IS NULL))
+        """
+
+    private static let openKeys: Statement = """
+        SELECT object_key FROM uploads
+         WHERE state IN ('PENDING', 'ACTIVE', 'COMPLETING') AND created_at <= $1 AND object_key > $2
+         ORDER BY object_key LIMIT $3
         """
 
     struct FileRow: Sendable {
@@ -49,6 +56,18 @@ enum LossStore {
             )
         }
         return found
+    }
+
+    /// Of uploads begun before `instant` that are still open, in the order of their keys.
+    static func openKeys(
+        before instant: Timestamp,
+        after key: String,
+        limit: Int,
+        on pool: PostgresPool
+    ) async throws(DatabaseError) -> [String] {
+        var keys: [String] = []
+        for row in try await pool.query(openKeys, instant, key, limit) { keys.append(try row.text(0)) }
+        return keys
     }
 
     /// Those of `keys` that a row has.

@@ -9,17 +9,21 @@ import struct FoundationEssentials.UUID
 
 /// Compares a restored database with what it may have forgotten: the index, made from what was told, and the bucket.
 ///
-/// Runs once per stay in safe mode, reads only, in constant memory; its report is kept with the stay, for
+/// Runs in each stay in safe mode until all was compared, reads only, in constant memory; its report is kept with the stay, for
 /// `GET /api/v1/safe-mode`. What cannot be compared is named in it.
 struct LossSurvey: Sendable {
     static let name = "safe-mode-survey"
     /// Losses that are listed; all are counted.
     static let listLimit = 1_000
+    /// Before what could not be compared is tried again.
+    static let pause: Duration = .seconds(120)
+    private static let noIndexer = "WAYBILL_INDEXER_URL is not set"
 
     let pool: PostgresPool
     let store: any ObjectStore
     let bucket: BucketIdentity
     let indexer: IndexerClient?
+    let time: any TimeSource
     let logger: Logger
 
     /// What has been found so far.
@@ -36,10 +40,21 @@ struct LossSurvey: Sendable {
 
     /// Makes the report that is missing, if one is.
     func surveyIfMissing() async throws {
-        guard let stay = try await SafeMode.standing(on: pool).stay, stay.surveyedAt == nil else { return }
+        guard let stay = try await SafeMode.standing(on: pool).stay, isDue(stay) else { return }
         let report = try await report()
         guard try await SafeMode.keepSurvey(report, of: stay, on: pool) else { return }
         logger.notice("surveyed what the database may have forgotten; see waybill safe-mode show")
+    }
+
+    /// A source that was away for a moment must not leave the report without it for ever. Nobody walks through the bucket again for an indexer
+    /// that this process does not know.
+    private func isDue(_ stay: SafeMode.Stay) -> Bool {
+        guard let facts = SurveyFacts(stay), let at = stay.surveyedAt else { return true }
+        guard !facts.complete, facts.skipped.count > 1 || indexer != nil || facts.skipped["index"] == nil
+        else {
+            return false
+        }
+        return time.now.duration(since: at) >= Self.pause
     }
 
     /// JSON: `complete`, `counts` by kind, `skipped` by source, `losses`.
@@ -56,7 +71,7 @@ struct LossSurvey: Sendable {
 
     private func compareIndex(_ report: inout Report) async throws {
         guard let indexer else {
-            report.skipped.append(("index", "WAYBILL_INDEXER_URL is not set"))
+            report.skipped.append(("index", Self.noIndexer))
             return
         }
         var after: UUID?

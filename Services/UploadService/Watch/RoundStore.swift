@@ -26,6 +26,18 @@ enum RoundStore {
     private static let standing: Statement = """
         SELECT state, index_state, object_key FROM files WHERE id = $1
         """
+    /// A canary leaves a file, and an upload, in each round; nobody ever asks for them again. What reads the topic from its
+    /// beginning has seen their end long before.
+    private static let prune: Statement = """
+        WITH gone AS (
+            DELETE FROM files WHERE id IN (
+                SELECT id FROM files
+                 WHERE tenant = $1 AND owner = $2 AND state = 'PURGED'
+                   AND updated_at < clock_timestamp() - make_interval(secs => $3::bigint / 1000.0)
+                 ORDER BY id LIMIT $4)
+            RETURNING upload_id)
+        DELETE FROM uploads WHERE id IN (SELECT upload_id FROM gone)
+        """
 
     /// Whether the pause after the last one is over.
     static func isDue(
@@ -67,6 +79,19 @@ enum RoundStore {
         try await pool.query(unfinished, owner.tenant, owner.name).map { row throws(DatabaseError) in
             (try row.uuid(0), FileState(rawValue: try row.text(1)))
         }
+    }
+
+    /// Forgets files of `owner` whose bytes have been gone for `age`, with their uploads.
+    ///
+    /// - Returns: how many.
+    @discardableResult
+    static func prune(
+        _ owner: Owner,
+        after age: Duration,
+        limit: Int,
+        on pool: PostgresPool
+    ) async throws(DatabaseError) -> Int {
+        try await pool.execute(prune, owner.tenant, owner.name, age.wholeMilliseconds, limit)
     }
 
     static func standing(

@@ -9,6 +9,8 @@ import struct FoundationEssentials.UUID
 protocol ScheduledWork: Sendable {
     /// Makes a check and waits for its end.
     func check() async throws -> ScheduledCheck
+    /// The newest check that compared everything, if it is of this database and no older than `limit`.
+    func lastCompleteCheck(within limit: Duration) async throws -> ScheduledCheck?
     /// Makes a plan of what a complete check has found; changes nothing else.
     func plan(of check: UUID) async throws -> ScheduledPlan
     /// Carries a plan out, as far as it may be without a person's word.
@@ -35,6 +37,8 @@ struct Scheduler: Sendable {
     let work: any ScheduledWork
     /// Whether a plan is carried out without being asked for.
     let cleansAutomatically: Bool
+    /// An older check says too little of the present to plan by.
+    let checkAgeLimit: Duration
     let pool: PostgresPool
     let steps: MetricFamily<Counter>
     let logger: Logger
@@ -42,12 +46,14 @@ struct Scheduler: Sendable {
     init(
         _ work: any ScheduledWork,
         cleansAutomatically: Bool,
+        checkAgeLimit: Duration,
         pool: PostgresPool,
         metrics: MetricsRegistry,
         logger: Logger
     ) {
         self.work = work
         self.cleansAutomatically = cleansAutomatically
+        self.checkAgeLimit = checkAgeLimit
         self.pool = pool
         self.logger = logger
         steps = metrics.counter(
@@ -59,17 +65,7 @@ struct Scheduler: Sendable {
 
     /// - Throws: only when it is cancelled, so that a run that was cut short is made again.
     func run() async throws {
-        let check = await step("check") { try await work.check() }
-        try Task.checkCancellation()
-        guard let check else { return }
-        logger.info(
-            "checked",
-            metadata: [
-                "check": "\(check.id)", "complete": "\(check.isComplete)",
-                "findings": "\(check.findingCount)",
-            ]
-        )
-        guard check.isComplete, check.findingCount > 0 else { return }
+        guard let check = try await completeCheck(), check.findingCount > 0 else { return }
         let plan = await step("plan") { try await work.plan(of: check.id) }
         try Task.checkCancellation()
         guard let plan, plan.itemCount > 0 else { return }
@@ -84,6 +80,28 @@ struct Scheduler: Sendable {
         if let outcome {
             logger.notice("cleaned", metadata: ["plan": "\(plan.id)", "outcome": "\(outcome)"])
         }
+    }
+
+    /// Its own, or else the newest one of somebody else, or of an earlier run: a source that is away for a night must not keep what is known
+    /// from being mended. Each item is looked at again before anything is done.
+    private func completeCheck() async throws -> ScheduledCheck? {
+        let own = await step("check") { try await work.check() }
+        try Task.checkCancellation()
+        if let own {
+            logger.info(
+                "checked",
+                metadata: [
+                    "check": "\(own.id)", "complete": "\(own.isComplete)",
+                    "findings": "\(own.findingCount)",
+                ]
+            )
+            if own.isComplete { return own }
+        }
+        let last = await step("earlier-check") { try await work.lastCompleteCheck(within: checkAgeLimit) }
+        try Task.checkCancellation()
+        guard let last = last ?? nil else { return nil }
+        logger.notice("the check is not complete: an earlier one counts", metadata: ["check": "\(last.id)"])
+        return last
     }
 
     private func step<Value>(_ name: String, _ body: () async throws -> Value) async -> Value? {

@@ -10,6 +10,7 @@ extension Wiring {
         let incarnation = IncarnationWatch(
             pool: surroundings.pool,
             marks: EpochMarks(store: surroundings.store, bucket: bucket),
+            high: HighWaterMarks(store: surroundings.store, bucket: bucket, service: "upload"),
             time: frame.time,
             random: frame.random,
             logger: frame.makeLogger("incarnation")
@@ -19,6 +20,7 @@ extension Wiring {
             store: surroundings.store,
             bucket: bucket,
             indexer: surroundings.indexer,
+            time: frame.time,
             logger: frame.makeLogger(LossSurvey.name)
         )
         var watches = [
@@ -60,6 +62,8 @@ extension Wiring {
         let scheduler = Scheduler(
             work,
             cleansAutomatically: settings.cleansAutomatically,
+            // One run that was missed is passed over.
+            checkAgeLimit: settings.checkInterval * 2,
             pool: surroundings.pool,
             metrics: surroundings.metrics,
             logger: surroundings.makeLogger(Scheduler.name)

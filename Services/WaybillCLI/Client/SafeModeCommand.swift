@@ -39,14 +39,16 @@ struct SafeModeCommand: AsyncParsableCommand {
 
         @OptionGroup var server: ServerOptions
         @Option(help: "Why; it goes into the audit trail.") var reason: String
+        @Option(help: "What was looked at, as `waybill safe-mode show` names it.") var incarnation: String
+        @Flag(help: "Also while something speaks against it: it is given up.") var force = false
         @Flag(help: "As JSON.") var json = false
 
         func run() async throws {
-            let reason = self.reason
+            let wish = SafeModeWish(reason: reason, incarnation: incarnation, force: force)
             let standing = try await server.use {
                 (api: APIClient) async throws(ClientFailure) -> SafeModeFacts in
                 try await api.ask(
-                    APIRequest(.POST, "/api/v1/safe-mode/leave", document: ["reason": reason]),
+                    APIRequest(.POST, "/api/v1/safe-mode/leave", document: wish),
                     for: SafeModeFacts.self
                 )
             }
@@ -54,6 +56,13 @@ struct SafeModeCommand: AsyncParsableCommand {
             standing.lines.forEach { Output.say($0) }
         }
     }
+}
+
+/// What leaves safe mode.
+private struct SafeModeWish: Encodable, Sendable {
+    let reason: String
+    let incarnation: String
+    let force: Bool
 }
 
 /// `SafeMode` of openapi.yaml.
@@ -90,6 +99,8 @@ struct SafeModeFacts: Codable, Sendable {
 
     let isOn: Bool
     let epoch: Int64
+    let incarnation: String
+    let isClockWatched: Bool
     let known: String
     let now: String
     let enteredAt: String?
@@ -100,8 +111,9 @@ struct SafeModeFacts: Codable, Sendable {
     let survey: Survey?
 
     enum CodingKeys: String, CodingKey {
-        case epoch, known, now, was, cause, survey
+        case epoch, incarnation, known, now, was, cause, survey
         case isOn = "safe_mode"
+        case isClockWatched = "clock_watched"
         case enteredAt = "entered_at"
         case isNow = "is"
         case surveyedAt = "surveyed_at"
@@ -112,8 +124,12 @@ struct SafeModeFacts: Codable, Sendable {
         var lines = [
             plain("Safe mode is on since \(enteredAt ?? "this moment"): \(cause ?? "the database changed").")
         ]
+        if !isClockWatched { lines.append("Nobody vouches for the database's clock yet.") }
+        lines.append(plain("To leave it: --incarnation \(incarnation)"))
         if let was, let isNow { lines.append(plain("The database was \(was) and is \(isNow).")) }
-        guard let survey else { return lines + ["What it may have forgotten is being looked for."] }
+        guard let survey else {
+            return lines + ["What it may have forgotten is being looked for."]
+        }
         for (source, reason) in survey.skipped.sorted(by: { $0.key < $1.key }) {
             lines.append(plain("Not compared: \(source) (\(reason))."))
         }

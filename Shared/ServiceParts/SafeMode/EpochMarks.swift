@@ -12,6 +12,8 @@ public struct EpochMarks: Sendable {
     /// What somebody else put there must not use up the epochs there are.
     private static let limit: Int64 = 1 << 20
 
+    static func isPlausible(_ epoch: Int64) -> Bool { epoch >= 0 && epoch < limit }
+
     private let store: any ObjectStore
     private let bucket: BucketIdentity
 
@@ -34,7 +36,7 @@ public struct EpochMarks: Sendable {
                 limit: 1_000
             )
             let epochs = page.objects.compactMap { Int64($0.key.dropFirst(Self.prefix.count)) }
-            newest = max(newest, epochs.filter { $0 < Self.limit }.max() ?? 0)
+            newest = max(newest, epochs.filter(Self.isPlausible).max() ?? 0)
             token = page.nextToken
         } while token != nil
         return newest

@@ -9,9 +9,12 @@ public import PostgresClient
 public enum SafeMode {
     /// The tables, for a service's migrations. Frozen: a change is a new migration.
     public static let schema = SafeModeStore.schema
+    /// Added to them. Frozen.
+    public static let schemaOfClock = ClockStore.schema
     /// What is held because of it is looked at again after this long.
     public static let pause: Duration = .seconds(60)
 
+    /// On also without a stay: before anybody has looked, and as long as nobody can vouch for the database's clock.
     public static func isOn(on pool: PostgresPool) async throws(DatabaseError) -> Bool {
         try await SafeModeStore.isOn(on: pool)
     }
@@ -26,14 +29,14 @@ public enum SafeMode {
 
     /// Ends a stay, in the transaction that also writes down who did it.
     ///
-    /// - Returns: false when that stay is over, or the database has changed once more: nothing was written.
+    /// - Returns: false when that stay is over, or has had a new cause since it was looked at: nothing was written.
     public static func leave(
         _ stay: Stay,
         by person: String,
         reason: String,
         in tx: borrowing Transaction
     ) async throws(DatabaseError) -> Bool {
-        try await SafeModeStore.leave(stay.id, by: person, reason: reason, in: tx)
+        try await SafeModeStore.leave(stay, by: person, reason: reason, in: tx)
     }
 
     /// Keeps what was found out while it is on; JSON.
@@ -55,21 +58,26 @@ public enum SafeMode {
         public let now: String
         /// Of the versions that are written.
         public let epoch: Int64
+        /// Whether somebody vouches for the clock by which ages are told.
+        public let isClockWatched: Bool
         /// Nil when nobody has entered safe mode; it is on all the same as long as `isTakenIn` is false.
         public let stay: Stay?
 
         public var isTakenIn: Bool { known == now }
-        public var isOn: Bool { !isTakenIn || stay != nil }
+        public var isOn: Bool { !isTakenIn || stay != nil || !isClockWatched }
+        /// What was looked at: whoever leaves safe mode names it. Another database, and each new cause, has another.
+        public var incarnation: String { "\(now)/\(epoch)" }
     }
 
     /// One time that safe mode is on.
     public struct Stay: Equatable, Sendable {
         let id: Int64
+        let epoch: Int64
         public let enteredAt: Timestamp
         public let was: String
         public let isNow: String
         public let cause: String
-        /// JSON; nil until it was made.
+        /// JSON; nil until it was made. The newest one: what could not be compared then is tried again.
         public let survey: String?
         public let surveyedAt: Timestamp?
     }

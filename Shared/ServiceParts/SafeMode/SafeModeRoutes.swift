@@ -11,30 +11,45 @@ import ServiceBootstrap
 import struct FoundationEssentials.Data
 import class FoundationEssentials.JSONDecoder
 
-/// `GET /api/v1/safe-mode`: where this service's database stands; `POST /api/v1/safe-mode/leave` `{"reason": "…"}`: an operator has
-/// looked and takes it as it is.
+/// `GET /api/v1/safe-mode`: where this service's database stands; `POST /api/v1/safe-mode/leave` `{"reason": "…", "incarnation": "…"}`: an
+/// operator has looked at it and takes it as it is.
 public struct SafeModeRoutes: Sendable {
     public static let path = "api/v1/safe-mode"
     private static let bodyLimit = 1 << 16
     private static let reasonLimit = 1_000
 
     private let pool: PostgresPool
+    private let obstacle: @Sendable (SafeMode.Stay) async throws -> String?
 
-    public init(pool: PostgresPool) { self.pool = pool }
+    /// - Parameter obstacle: why a stay should not end yet, and what to do about it; `force` passes over it.
+    public init(
+        pool: PostgresPool,
+        obstacle: @escaping @Sendable (SafeMode.Stay) async throws -> String? = { _ in nil }
+    ) {
+        self.pool = pool
+        self.obstacle = obstacle
+    }
 
     /// - Parameter routes: guarded by authentication, and for superusers only.
     public func add(to routes: some RouterMethods<ServiceContext>) {
         routes.get { _, _ in Self.response(try await standing()) }
         routes.post("leave") { request, context in
             let caller = try context.requireCaller()
-            let reason = try await Self.reason(in: request)
-            try await leave(by: "\(caller.tenant)/\(caller.principal)", reason: reason)
+            let wish = try await Self.wish(in: request)
+            try await leave(by: "\(caller.tenant)/\(caller.principal)", wish)
             return Self.response(try await standing())
         }
     }
 
+    private struct Wish: Decodable {
+        let reason: String
+        /// What was looked at.
+        let incarnation: String?
+        let force: Bool?
+    }
+
     /// Nothing happens when it is off.
-    private func leave(by person: String, reason: String) async throws {
+    private func leave(by person: String, _ wish: Wish) async throws {
         let now = try await standing()
         guard now.isTakenIn else {
             throw Self.unavailable(
@@ -42,17 +57,24 @@ public struct SafeModeRoutes: Sendable {
             )
         }
         guard let stay = now.stay else { return }
+        guard wish.incarnation == now.incarnation else { throw Self.changed }
+        if wish.force != true, let obstacle = try await obstacle(of: stay) {
+            throw Problem(status: 409, code: "SAFE_MODE_UNSETTLED", detail: obstacle)
+        }
         let entry = AuditEntry(
             actor: person,
             action: "safe-mode.leave",
             subject: stay.isNow,
-            reason: reason,
+            reason: wish.reason,
             before: Self.json(now),
-            after: nil
+            after: wish.force == true ? AuditEntry.object(["forced": "true"]) : nil
         )
+        let hasLeft: Bool
         do {
-            _ = try await pool.withTransaction { (tx: borrowing Transaction) async throws -> Bool in
-                guard try await SafeMode.leave(stay, by: person, reason: reason, in: tx) else { return false }
+            hasLeft = try await pool.withTransaction { (tx: borrowing Transaction) async throws -> Bool in
+                guard try await SafeMode.leave(stay, by: person, reason: wish.reason, in: tx) else {
+                    return false
+                }
                 try await AuditTrail.append(entry, in: tx)
                 return true
             }
@@ -61,7 +83,23 @@ public struct SafeModeRoutes: Sendable {
                 "The database did not answer. Safe mode may have been left; look before you send the request again."
             )
         }
+        guard hasLeft else { throw Self.changed }
     }
+
+    private func obstacle(of stay: SafeMode.Stay) async throws -> String? {
+        do { return try await obstacle(stay) } catch {
+            throw Self.unavailable(
+                "What speaks against it could not be looked at. Nothing was changed; send the request again."
+            )
+        }
+    }
+
+    private static let changed = Problem(
+        status: 409,
+        code: "SAFE_MODE_CHANGED",
+        detail:
+            "The request does not name the database as it is. Nothing was changed. Look at it again (GET /\(path)) and send the `incarnation` that it shows."
+    )
 
     private func standing() async throws -> SafeMode.Standing {
         do { return try await SafeMode.standing(on: pool) } catch {
@@ -69,22 +107,20 @@ public struct SafeModeRoutes: Sendable {
         }
     }
 
-    private static func reason(in request: Request) async throws -> String {
-        struct Body: Decodable { let reason: String }
+    private static func wish(in request: Request) async throws -> Wish {
         let bytes = try? await request.body.collect(upTo: bodyLimit)
-        let body = bytes.flatMap { try? JSONDecoder().decode(Body.self, from: Data($0.readableBytesView)) }
-        let reason = body?.reason ?? ""
-        guard reason.contains(where: { !$0.isWhitespace }), reason.utf8.count <= reasonLimit,
-            !reason.utf8.contains(0)
+        let wish = bytes.flatMap { try? JSONDecoder().decode(Wish.self, from: Data($0.readableBytesView)) }
+        guard let wish, wish.reason.contains(where: { !$0.isWhitespace }),
+            wish.reason.utf8.count <= reasonLimit, !wish.reason.utf8.contains(0)
         else {
             throw Problem(
                 status: 400,
                 code: "INVALID_BODY",
                 detail:
-                    "The body must be JSON of the form {\"reason\": \"…\"}, at most \(reasonLimit) bytes. Nothing was changed."
+                    "The body must be JSON of the form {\"reason\": \"…\", \"incarnation\": \"…\"}, the reason at most \(reasonLimit) bytes. Nothing was changed."
             )
         }
-        return reason
+        return wish
     }
 
     private static func unavailable(_ detail: String) -> Problem {
@@ -107,7 +143,10 @@ public struct SafeModeRoutes: Sendable {
 
     static func json(_ standing: SafeMode.Standing) -> String {
         var json = Array("{\"safe_mode\":\(standing.isOn),\"epoch\":\(standing.epoch)".utf8)
-        var texts = [("known", standing.known), ("now", standing.now)]
+        json += ",\"clock_watched\":\(standing.isClockWatched)".utf8
+        var texts = [
+            ("incarnation", standing.incarnation), ("known", standing.known), ("now", standing.now),
+        ]
         if let stay = standing.stay {
             texts += [("entered_at", stay.enteredAt.rfc3339), ("was", stay.was), ("is", stay.isNow)]
             texts.append(("cause", stay.cause))

@@ -48,14 +48,15 @@ enum SafeModeStore {
         CREATE FUNCTION next_version(version bigint) RETURNS bigint LANGUAGE sql STABLE
         AS 'SELECT greatest(version, first_version()) + 1';
         """
-    /// In doubt it is on.
+    /// In doubt it is on: also while nobody vouches for the clock by which ages are told.
     private static let isOn: Statement = """
         SELECT NOT EXISTS (SELECT 1 FROM incarnation JOIN incarnation_now USING (identity))
             OR EXISTS (SELECT 1 FROM safe_mode WHERE left_at IS NULL)
+            OR NOT clock_is_watched()
         """
     private static let standing: Statement = """
         SELECT i.identity, n.identity, i.epoch, m.id, m.entered_at, m.was, m."is", m.cause,
-               m.survey::text, m.surveyed_at
+               m.survey::text, m.surveyed_at, clock_is_watched()
           FROM incarnation_now n LEFT JOIN incarnation i ON true LEFT JOIN safe_mode m ON m.left_at IS NULL
         """
     private static let lock: Statement = """
@@ -65,12 +66,13 @@ enum SafeModeStore {
     private static let enter: Statement = """
         INSERT INTO safe_mode (was, "is", cause) VALUES ($1, $2, $3)
         ON CONFLICT ((true)) WHERE left_at IS NULL
-        DO UPDATE SET "is" = EXCLUDED."is", cause = EXCLUDED.cause, survey = NULL, surveyed_at = NULL
+        DO UPDATE SET "is" = EXCLUDED."is", cause = EXCLUDED.cause, survey = NULL, surveyed_at = NULL,
+                      entered_at = clock_timestamp()
         """
     private static let leave: Statement = """
         UPDATE safe_mode SET left_at = clock_timestamp(), left_by = $2, reason = $3
          WHERE id = $1 AND left_at IS NULL
-           AND EXISTS (SELECT 1 FROM incarnation JOIN incarnation_now USING (identity))
+           AND EXISTS (SELECT 1 FROM incarnation JOIN incarnation_now USING (identity) WHERE epoch = $4)
         """
     private static let keepSurvey: Statement = """
         UPDATE safe_mode SET survey = $2::jsonb, surveyed_at = clock_timestamp() WHERE id = $1 AND left_at IS NULL
@@ -92,6 +94,7 @@ enum SafeModeStore {
         if let id = try row.optionalInt64(3) {
             stay = SafeMode.Stay(
                 id: id,
+                epoch: try row.optionalInt64(2) ?? 0,
                 enteredAt: try row.timestamp(4),
                 was: try row.text(5),
                 isNow: try row.text(6),
@@ -104,6 +107,7 @@ enum SafeModeStore {
             known: try row.optionalText(0) ?? "",
             now: try row.text(1),
             epoch: try row.optionalInt64(2) ?? 0,
+            isClockWatched: try row.bool(10),
             stay: stay
         )
     }
@@ -126,14 +130,14 @@ enum SafeModeStore {
         return true
     }
 
-    /// - Returns: false when that stay is over, or the database has changed once more.
+    /// - Returns: false when that stay is over, or has had a new cause.
     static func leave(
-        _ id: Int64,
+        _ stay: SafeMode.Stay,
         by person: String,
         reason: String,
         in tx: borrowing Transaction
     ) async throws(DatabaseError) -> Bool {
-        try await tx.execute(leave, id, person, reason) == 1
+        try await tx.execute(leave, stay.id, person, reason, stay.epoch) == 1
     }
 
     static func keepSurvey(

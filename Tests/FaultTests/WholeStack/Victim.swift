@@ -39,6 +39,11 @@ extension FaultPoint {
         case .beforeObjectVerified, .afterObjectVerified, .beforeIndexCommitted, .afterIndexCommitted,
             .beforeBytesDeleted, .afterBytesDeleted, .beforeRemovalReported, .afterRemovalReported:
             [.indexerService]
+        // Nothing is repaired under this load: `RepairDeathTests` has something repaired.
+        case .beforeRepairCommitted, .afterRepairCommitted, .beforeRepairUndone, .afterRepairUndone,
+            .beforeTrashCopied, .afterTrashCopied, .beforeOriginalDeleted, .afterOriginalDeleted,
+            .beforeTrashReturned, .afterTrashReturned, .beforeTrashReported, .afterTrashReported:
+            []
         // Nothing is parked under this load: `ReplayDeathTests` parks something.
         case .beforeParkedReplayed, .afterParkedReplayed: []
         }

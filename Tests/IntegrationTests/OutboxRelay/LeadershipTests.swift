@@ -10,6 +10,15 @@ import TransactionalOutbox
 
 @Suite("I33 I34 one relay leads", .serialized, .timeLimit(.minutes(2)))
 struct LeadershipTests {
+    /// In one moment: rows of transactions to which the server has not come, and a relay that led in another one.
+    private static let failOver: Statement = """
+        WITH behind AS (
+            UPDATE outbox SET tx = (tx::text::bigint + 1000000000)::text::xid8
+             WHERE tx < pg_snapshot_xmax(pg_current_snapshot()) RETURNING 1
+        )
+        UPDATE outbox_tick SET incarnation = '1/00000001' WHERE (SELECT count(*) FROM behind) >= 0
+        """
+
     private func leaders(_ relays: [RunningRelay]) -> [Int] {
         relays.indices.filter { relays[$0].figures.isLeader }
     }
@@ -50,6 +59,29 @@ struct LeadershipTests {
             let findings = try await rig.arrivals()
             findings.report("relay, 3 leaders vanished")
             try await relays[3].stop()
+            #expect(findings.isClean && rig.topic.differences == 0, "\(findings)")
+        }
+    }
+
+    private func epoch(_ rig: RelayRig) async throws -> Int64 {
+        try await rig.world.pool.query("SELECT epoch FROM outbox_tick").first?.int64(0) ?? 0
+    }
+
+    /// The relay sees no error, and is fenced all the same.
+    @Test func aServerThatTakesTheOthersPlaceLosesNothing() async throws {
+        try await RelayRig.with { rig in
+            let relay = RunningRelay(rig.world, rig.cluster, limits: PageLimits(rowCount: 20))
+            async let writing: Void = rig.write(for: .seconds(4))
+            for round in 1...3 {
+                try await eventually("rows are on the topic") { rig.topic.log.count > 100 * round }
+                let before = try await epoch(rig)
+                _ = try await rig.world.pool.execute(Self.failOver)
+                try await eventually("it leads anew") { try await epoch(rig) > before }
+            }
+            try await writing
+            let findings = try await rig.arrivals()
+            findings.report("relay, 3 servers took another's place")
+            try await relay.stop()
             #expect(findings.isClean && rig.topic.differences == 0, "\(findings)")
         }
     }

@@ -48,7 +48,7 @@ final class RunningRelay: Sendable {
                 time: world.time,
                 random: world.random
             ),
-            makePublisher: { epoch in
+            makePublisher: { leader in
                 try await Publisher(
                     ticks: ticks,
                     makeProducer: { () throws(KafkaError) in
@@ -56,7 +56,7 @@ final class RunningRelay: Sendable {
                     },
                     recordBytesLimit: settings["message.max.bytes"].flatMap { Int($0) } ?? 1_000_000,
                     limits: limits,
-                    epoch: epoch,
+                    leader: leader,
                     faults: faults,
                     figures: figures
                 )

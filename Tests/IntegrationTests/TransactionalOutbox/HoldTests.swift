@@ -12,7 +12,7 @@ struct HoldTests {
     private static let makeForeign: Statement = """
         UPDATE outbox_holds SET snap = '9999999:9999999:', incarnation = 'another/00000001'
         """
-    private static let dropHolds: Statement = "DROP TABLE outbox_holds"
+    private static let dropHolds: Statement = "DROP TABLE outbox_unparked, outbox_holds"
     private static let backdate: Statement = "UPDATE outbox SET created_at = created_at - interval '1 hour'"
 
     private func publish(_ world: OutboxWorld) async throws {
@@ -85,6 +85,39 @@ struct HoldTests {
         }
     }
 
+    /// A hold has gone past what was parked; when it is published after all, every hold that was there hears of it, once.
+    @Test func whatWasParkedIsNotedWhenItIsPublished() async throws {
+        try await OutboxWorld.with { world in
+            let (one, other) = (HoldStore("one", on: world.pool), HoldStore("other", on: world.pool))
+            for hold in [one, other] { try await hold.register() }
+            for key in ["a", "a", "b"] { try await world.change(key) }
+            let ticks = TickStore(world.pool)
+            let start = try await ticks.adopt(epoch: 1)
+            let tick = try #require(try await ticks.begin(after: start))
+            let rows = try await ticks.page(of: tick, after: tick.lastID)
+            let parked = rows.filter { $0.event.key == "a" }.map(\.id)
+            try await ticks.park(parked, reason: "too large", by: start.leader)
+            _ = try await ticks.end(tick)
+            for hold in [one, other] {
+                #expect(try await note(hold).map(\.key) == ["b"])
+                #expect(try await hold.unparked().isEmpty)
+            }
+            try await ticks.unpark("a", through: parked[0], by: start.leader)
+            #expect(try await one.unparked().map(\.version) == [1])
+            try await ticks.unpark("a", through: parked[1], by: start.leader)
+            let noted = try await one.unparked()
+            #expect(noted.map(\.key) == ["a", "a"] && noted.map(\.version) == [1, 2])
+            try await one.forget(unparked: Array(noted.prefix(1)))
+            #expect(try await one.unparked().map(\.version) == [2])
+            try await one.forget(unparked: noted)
+            #expect(try await one.unparked().isEmpty)
+            #expect(try await other.unparked().count == 2)
+            #expect(try await other.release())
+            #expect(try await other.unparked().isEmpty)
+            #expect(try await note(one).isEmpty)
+        }
+    }
+
     @Test func theAgeOfWhatAHoldKeepsIsTold() async throws {
         try await OutboxWorld.with { world in
             let hold = HoldStore("test", on: world.pool)
@@ -136,10 +169,10 @@ struct HoldTests {
             for key in ["a", "b"] { try await world.change(key) }
             let ticks = TickStore(world.pool)
             let start = try await ticks.adopt(epoch: 1)
-            let tick = try #require(try await ticks.begin(after: start.from, epoch: 1))
+            let tick = try #require(try await ticks.begin(after: start))
             let rows = try await ticks.page(of: tick, after: tick.lastID)
-            try await ticks.park([try #require(rows.first).id], reason: "too large", epoch: 1)
-            _ = try await ticks.end(tick, epoch: 1)
+            try await ticks.park([try #require(rows.first).id], reason: "too large", by: start.leader)
+            _ = try await ticks.end(tick)
             #expect(try await note(hold).map(\.key) == ["b"])
         }
     }

@@ -58,9 +58,9 @@ struct RotationTests {
             let ticks = TickStore(world.pool)
             for key in ["a", "b"] { try await world.change(key) }
             let start = try await ticks.adopt(epoch: 1)
-            let tick = try #require(try await ticks.begin(after: start.from, epoch: 1))
+            let tick = try #require(try await ticks.begin(after: start))
             let rows = try await ticks.page(of: tick, after: tick.lastID)
-            try await ticks.advance(tick, to: try #require(rows.first).id, epoch: 1)
+            try await ticks.advance(tick, to: try #require(rows.first).id)
             for _ in 0..<2 { _ = try await turn(world) }
             #expect(try await turn(world) == nil)
             #expect(try await rowCount(world) == 2)

@@ -33,7 +33,7 @@ struct TickReader: Sendable {
                     rotations.add()
                 }
                 try dieAtTimes()
-                guard let next = try await ticks.begin(after: position.from, epoch: epoch) else {
+                guard let next = try await ticks.begin(after: position) else {
                     if mayEnd { return }
                     try await world.time.sleep(for: .milliseconds(2))
                     continue
@@ -41,7 +41,7 @@ struct TickReader: Sendable {
                 position = next
             }
             try await read(position)
-            position = try await ticks.end(position, epoch: epoch)
+            position = try await ticks.end(position)
             try dieAtTimes()
         }
     }
@@ -54,7 +54,7 @@ struct TickReader: Sendable {
             let rows = try await ticks.page(of: position, after: after, limits: limits)
             guard let last = rows.last else { return }
             try await produce(rows)
-            try await ticks.advance(position, to: last.id, epoch: epoch)
+            try await ticks.advance(position, to: last.id)
             after = last.id
         }
     }

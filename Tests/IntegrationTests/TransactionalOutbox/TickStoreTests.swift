@@ -28,7 +28,7 @@ struct TickStoreTests {
             )
             try await world.transact { try await Outbox.append(sent, in: $0) }
             let start = try await ticks.adopt(epoch: 1)
-            let tick = try #require(try await ticks.begin(after: start.from, epoch: 1))
+            let tick = try #require(try await ticks.begin(after: start))
             #expect(try await ticks.page(of: tick, after: tick.lastID).map(\.event) == [sent])
         }
     }
@@ -38,7 +38,7 @@ struct TickStoreTests {
             let ticks = TickStore(world.pool)
             for number in 0..<10 { try await world.change("k\(number)", byteCount: 1_000) }
             let start = try await ticks.adopt(epoch: 1)
-            let tick = try #require(try await ticks.begin(after: start.from, epoch: 1))
+            let tick = try #require(try await ticks.begin(after: start))
             let byRows = PageLimits(rowCount: 3, byteCount: 1 << 20)
             #expect(try await ticks.page(of: tick, after: tick.lastID, limits: byRows).count == 3)
             let byBytes = PageLimits(rowCount: 100, byteCount: 2_500)
@@ -54,7 +54,7 @@ struct TickStoreTests {
             let ticks = TickStore(world.pool)
             try await world.change("a")
             let start = try await ticks.adopt(epoch: 3)
-            let tick = try #require(try await ticks.begin(after: start.from, epoch: 3))
+            let tick = try #require(try await ticks.begin(after: start))
             #expect(try await ticks.adopt(epoch: 3) == tick)
         }
     }
@@ -64,15 +64,20 @@ struct TickStoreTests {
             let ticks = TickStore(world.pool)
             try await world.change("a")
             let start = try await ticks.adopt(epoch: 1)
-            let tick = try #require(try await ticks.begin(after: start.from, epoch: 1))
-            #expect(try await ticks.adopt(epoch: 2) == tick)
+            let tick = try #require(try await ticks.begin(after: start))
+            let next = try await ticks.adopt(epoch: 2)
+            #expect(next.to == tick.to && next.from == tick.from && next.lastID == tick.lastID)
             await #expect(throws: TickFailure.fenced) { try await ticks.adopt(epoch: 1) }
-            await #expect(throws: TickFailure.fenced) { try await ticks.begin(after: start.from, epoch: 1) }
-            await #expect(throws: TickFailure.fenced) { try await ticks.advance(tick, to: 9, epoch: 1) }
-            await #expect(throws: TickFailure.fenced) { try await ticks.end(tick, epoch: 1) }
-            await #expect(throws: TickFailure.fenced) { try await ticks.park([1], reason: "r", epoch: 1) }
-            await #expect(throws: TickFailure.fenced) { try await ticks.unpark("a", through: 9, epoch: 1) }
-            #expect(try await ticks.adopt(epoch: 2) == tick)
+            await #expect(throws: TickFailure.fenced) { try await ticks.begin(after: start) }
+            await #expect(throws: TickFailure.fenced) { try await ticks.advance(tick, to: 9) }
+            await #expect(throws: TickFailure.fenced) { try await ticks.end(tick) }
+            await #expect(throws: TickFailure.fenced) {
+                try await ticks.park([1], reason: "r", by: start.leader)
+            }
+            await #expect(throws: TickFailure.fenced) {
+                try await ticks.unpark("a", through: 9, by: start.leader)
+            }
+            #expect(try await ticks.adopt(epoch: 2) == next)
             #expect(try await ticks.parkedCount() == 0)
         }
     }
@@ -83,12 +88,12 @@ struct TickStoreTests {
             let ticks = TickStore(world.pool)
             try await world.change("a")
             let start = try await ticks.adopt(epoch: 1)
-            let first = try #require(try await ticks.begin(after: start.from, epoch: 1))
-            let between = try await ticks.end(first, epoch: 1)
+            let first = try #require(try await ticks.begin(after: start))
+            let between = try await ticks.end(first)
             try await world.change("b")
-            let second = try #require(try await ticks.begin(after: between.from, epoch: 1))
-            await #expect(throws: TickFailure.fenced) { try await ticks.advance(first, to: 99, epoch: 1) }
-            await #expect(throws: TickFailure.fenced) { try await ticks.end(first, epoch: 1) }
+            let second = try #require(try await ticks.begin(after: between))
+            await #expect(throws: TickFailure.fenced) { try await ticks.advance(first, to: 99) }
+            await #expect(throws: TickFailure.fenced) { try await ticks.end(first) }
             #expect(try await ticks.adopt(epoch: 1) == second)
         }
     }
@@ -126,12 +131,12 @@ struct TickStoreTests {
             func age() async throws -> Int64 { try await ticks.unpublishedAgeSeconds() }
             #expect(try await (89...95).contains(age()))
             let start = try await ticks.adopt(epoch: 1)
-            let tick = try #require(try await ticks.begin(after: start.from, epoch: 1))
+            let tick = try #require(try await ticks.begin(after: start))
             #expect(try await (89...95).contains(age()))
             let rows = try await ticks.page(of: tick, after: tick.lastID)
-            try await ticks.advance(tick, to: rows[0].id, epoch: 1)
+            try await ticks.advance(tick, to: rows[0].id)
             #expect(try await (29...35).contains(age()))
-            try await ticks.advance(tick, to: rows[1].id, epoch: 1)
+            try await ticks.advance(tick, to: rows[1].id)
             #expect(try await age() == 0)
             try await world.change("c")
             _ = try await world.pool.execute(
@@ -144,15 +149,15 @@ struct TickStoreTests {
     @Test func parkedRowsKeepTheirOrderAndAreForgottenOneByOne() async throws {
         try await OutboxWorld.with { world in
             let ticks = TickStore(world.pool)
-            _ = try await ticks.adopt(epoch: 1)
+            let start = try await ticks.adopt(epoch: 1)
             for key in ["a", "b", "a", "a"] { try await world.change(key) }
-            try await ticks.park([4, 1], reason: "waits", epoch: 1)
-            try await ticks.park([1, 3], reason: "too large", epoch: 1)
+            try await ticks.park([4, 1], reason: "waits", by: start.leader)
+            try await ticks.park([1, 3], reason: "too large", by: start.leader)
             #expect(try await ticks.parkedKeys() == ["a"])
             #expect(try await ticks.parkedRows(of: "a", after: 0).map(\.event.version) == [1, 2, 3])
-            try await ticks.unpark("a", through: 3, epoch: 1)
+            try await ticks.unpark("a", through: 3, by: start.leader)
             #expect(try await ticks.parkedRows(of: "a", after: 0).map(\.id) == [4])
-            try await ticks.unpark("a", through: 4, epoch: 1)
+            try await ticks.unpark("a", through: 4, by: start.leader)
             #expect(try await ticks.parkedKeys().isEmpty)
         }
     }
@@ -160,13 +165,14 @@ struct TickStoreTests {
     @Test func requestsAreServedInTheirOrderAndOnce() async throws {
         try await OutboxWorld.with { world in
             let ticks = TickStore(world.pool)
+            let start = try await ticks.adopt(epoch: 1)
             let first = try await ticks.submit(.republish, key: "a", since: nil)
             let second = try await ticks.submit(.unpark, key: nil, since: SystemTime().now)
             #expect(try await ticks.result(of: first) == nil)
             let request = try #require(try await ticks.nextRequest())
             #expect(request.id == first && request.kind == .republish && request.key == "a")
-            try await ticks.finish(first, result: "done")
-            try await ticks.finish(first, result: "again")
+            try await ticks.finish(first, result: "done", by: start.leader)
+            try await ticks.finish(first, result: "again", by: start.leader)
             #expect(try await ticks.result(of: first) == "done")
             #expect(try await ticks.nextRequest()?.id == second)
         }

@@ -24,6 +24,8 @@ struct ServiceOptions {
     var faults: any Faults = NoFaults()
     /// Whether due sagas, and consistency checks, are driven.
     var (hasWorker, hasChecks) = (true, false)
+    /// Nil: nobody shows how old the canary is.
+    var canaryInterval: Duration?
     /// Another way to the same database, for tests that cut it.
     var conninfo: String?
     var checks = CheckSettings()
@@ -114,6 +116,7 @@ struct ServiceUnderTest: Sendable {
         )
         health.add("database") { try await servicePool.ping() }
         health.add("object_store") { try await store.headBucket() }
+        if let interval = options.canaryInterval { Canary.show(every: interval, wiring.surroundings) }
         health.markStarted()
         let server = HTTPServer(
             HTTPServerSettings(limits: options.connection),

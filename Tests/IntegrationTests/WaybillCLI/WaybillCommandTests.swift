@@ -135,11 +135,12 @@ struct WaybillCommandTests {
             )
             // The part of the relay.
             let ticks = TickStore(pool)
+            let leader = try await ticks.adopt(epoch: 1).leader
             try await eventually("the request arrives") { try await ticks.nextRequest() != nil }
             let request = try #require(try await ticks.nextRequest())
             #expect(request.kind == .republish && request.key == "k1")
             #expect(request.since?.rfc3339 == "2026-11-21T08:30:00.000000Z")
-            try await ticks.finish(request.id, result: "3 rows published again")
+            try await ticks.finish(request.id, result: "3 rows published again", by: leader)
             #expect(try await ended.exitCode == 0)
             #expect(
                 try await ended.standardOutput == """

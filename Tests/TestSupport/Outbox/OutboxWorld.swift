@@ -22,7 +22,8 @@ public struct OutboxWorld: Sendable {
                     Migration(
                         number: 1,
                         name: "outbox",
-                        sql: OutboxSchema.version1 + OutboxSchema.version2 + LeaseStore.schema + aggregates
+                        sql: OutboxSchema.version1 + OutboxSchema.version2 + OutboxSchema.version3
+                            + LeaseStore.schema + aggregates
                     )
                 ],
                 on: pool

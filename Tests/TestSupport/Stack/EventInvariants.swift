@@ -130,7 +130,10 @@ enum FileStep: String {
         // Twice when what waits in the trash is purged before its time: the event tells the new one.
         case .deleted:
             before == .stored || before == .restored || before == .quarantined || before == .deleted
-        case .restored, .purging: before == .deleted
+        // Also of a file that a repair tells again, or lets out of quarantine.
+        case .restored:
+            before == .deleted || before == .stored || before == .restored || before == .quarantined
+        case .purging: before == .deleted || before == .purging
         case .purged: before == .purging
         case .quarantined: before == .stored || before == .restored
         }

@@ -3,7 +3,7 @@ import Testing
 @testable import Benchmarks
 
 @Suite("Benchmarks: what rounds come to")
-struct BenchmarkStatisticsTests {
+struct StatisticsTests {
     private static let cases: [(values: [Double], median: Double, spread: Double)] = [
         ([3], 3, 0), ([1, 2], 1.5, 1.0 / 3), ([5, 1, 3], 3, 2.0 / 3),
         ([10, 11, 12, 13, 14], 12, 1.0 / 6),
@@ -33,7 +33,7 @@ struct BenchmarkStatisticsTests {
 }
 
 @Suite("Benchmarks: verdicts")
-struct BenchmarkVerdictTests {
+struct JudgementTests {
     private let rate = Comparison("a ÷ b", unit: "/s", "a", over: "b", floor: 0.5, goal: 0.7)
     private let time = Comparison("a", unit: "ms", "a", better: .less, floor: 20, goal: 5)
 
@@ -67,7 +67,7 @@ struct BenchmarkVerdictTests {
 }
 
 @Suite("Benchmarks: rows and the command line")
-struct BenchmarkRowTests {
+struct RowTests {
     private let row = Row(
         number: 1,
         title: "t",

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Determinism
 import FoundationEssentials
 import NIOHTTP1
 
@@ -26,8 +27,17 @@ struct RepairCommand: AsyncParsableCommand {
         @Option(help: "A check's id; the newest complete one when absent.") var check: String?
         @Option(help: "KIND=ACTION, such as missing_object=remove; may be repeated.") var policy: [String] =
             []
+        @Flag(help: "Instead of a check's findings: adopt what the survey of safe mode proposes.")
+        var safeMode =
+            false
         @Option(help: "Why, for the audit trail.") var reason: String
         @Flag(help: "The plan as JSON.") var json = false
+
+        func validate() throws {
+            guard !safeMode || check == nil && policy.isEmpty && scope == .full else {
+                throw ValidationError("--safe-mode goes with neither --check nor --scope nor --policy.")
+            }
+        }
 
         func run() async throws {
             var chosen: [String: String] = [:]
@@ -36,15 +46,19 @@ struct RepairCommand: AsyncParsableCommand {
                 guard halves.count == 2 else { throw ValidationError("--policy is KIND=ACTION.") }
                 chosen[String(halves[0])] = String(halves[1])
             }
-            let body = CleanupAsked(checkID: check, policy: chosen.isEmpty ? nil : chosen, reason: reason)
+            let cleanup = CleanupAsked(checkID: check, policy: chosen.isEmpty ? nil : chosen, reason: reason)
             let plan = try await server.use { (api: APIClient) async throws(ClientFailure) -> RepairFacts in
-                let request = try APIRequest(
-                    .POST,
-                    "/api/v1/uploads/cleanup/\(scope.rawValue)",
-                    document: body
-                )
-                // Sent once: sent again it would make a second plan.
-                return try await api.askOnce(request, for: RepairFacts.self)
+                var request =
+                    safeMode
+                    ? try APIRequest(.POST, "/api/v1/repairs", document: AdoptionAsked(reason: reason))
+                    : try APIRequest(
+                        .POST,
+                        "/api/v1/uploads/cleanup/\(scope.rawValue)",
+                        document: cleanup
+                    )
+                // Sent again without one it would make a second plan.
+                request.idempotencyKey = UUID.version7(at: api.time.now, from: api.random).text
+                return try await api.ask(request, for: RepairFacts.self)
             }
             if json { try Output.say(json: plan) } else { plan.show() }
         }

@@ -10,10 +10,21 @@ struct CleanupAsked: Encodable, Sendable {
     }
 }
 
+/// The same, for what the survey of safe mode proposes.
+struct AdoptionAsked: Encodable, Sendable {
+    let isOfSurvey = true
+    let reason: String
+
+    enum CodingKeys: String, CodingKey {
+        case reason
+        case isOfSurvey = "safe_mode"
+    }
+}
+
 /// A plan as the server tells of it.
 struct RepairFacts: Codable, Sendable {
     let id: String
-    let checkID: String
+    let checkID: String?
     let scope: String
     let reason: String
     let state: String

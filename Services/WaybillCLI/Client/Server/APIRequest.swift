@@ -11,6 +11,8 @@ struct APIRequest: Sendable {
     let path: String
     var query: [(name: String, value: String)] = []
     var document: [UInt8]?
+    /// Lets a request that makes something be sent again.
+    var idempotencyKey: String?
 
     init(_ method: HTTPMethod, _ path: String, query: [(name: String, value: String)] = []) {
         self.method = method
@@ -32,6 +34,7 @@ struct APIRequest: Sendable {
         request.method = method
         request.headers.add(name: "authorization", value: "Bearer \(server.token.reveal())")
         request.headers.add(name: "user-agent", value: "waybill-cli")
+        if let idempotencyKey { request.headers.add(name: "idempotency-key", value: idempotencyKey) }
         if let document {
             request.headers.add(name: "content-type", value: "application/json")
             request.body = .bytes(ByteBuffer(bytes: document))

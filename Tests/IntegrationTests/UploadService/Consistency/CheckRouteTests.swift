@@ -76,7 +76,18 @@ struct CheckRouteTests {
             #expect(waited.status == 202 && waited.id == begun.id)
             let cancelled = try await service.send(.DELETE, location, as: root)
             #expect(cancelled.status == 200 && cancelled.json["state"].text == "CANCELLED")
+            #expect(try await service.send(.DELETE, location, as: root).status == 200)
             #expect(try await service.send(.POST, Self.path, as: root).status == 202)
+            let records = try await service.pool.query(
+                "SELECT action, subject, actor, after FROM audit_entries ORDER BY number"
+            )
+            // Of what changed nothing there is nothing to tell.
+            #expect(
+                try records.map { try $0.text(0) } == ["check.started", "check.cancelled", "check.started"]
+            )
+            #expect(try records.prefix(2).allSatisfy { try $0.text(1) == begun.id })
+            #expect(try records.allSatisfy { try $0.text(2).hasSuffix("/root") })
+            #expect(try #require(records.first).text(3).contains("sampled"))
         }
     }
 }

@@ -69,7 +69,10 @@ struct CheckWorld: Sendable {
     func begin(_ request: CheckRequest, incarnation: String? = nil) async throws -> UUID {
         let now = try #require(try await ComparisonStore.incarnation(on: pool))
         let id = UUID()
-        #expect(try await CheckStore.begin(id, request, incarnation: incarnation ?? now, on: pool))
+        try await pool.withTransaction { (tx: borrowing Transaction) async throws(DatabaseError) -> Void in
+            let begun = try await CheckStore.begin(id, request, incarnation: incarnation ?? now, in: tx)
+            #expect(begun)
+        }
         return id
     }
 

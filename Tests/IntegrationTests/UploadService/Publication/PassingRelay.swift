@@ -15,14 +15,14 @@ struct PassingRelay: Sendable {
         while true {
             if position.to == nil {
                 if let rotation { _ = try await ticks.rotate(epoch: 1, limits: rotation) }
-                guard let next = try await ticks.begin(after: position.from, epoch: 1) else {
+                guard let next = try await ticks.begin(after: position) else {
                     return published
                 }
                 position = next
             }
             var after = position.lastID
             while let last = try await read(position, after: after, into: &published) { after = last }
-            position = try await ticks.end(position, epoch: 1)
+            position = try await ticks.end(position)
         }
     }
 

@@ -82,6 +82,11 @@ extension ServiceUnderTest {
         )
     }
 
+    /// A multipart upload under way, as if no row knew of it.
+    func plantLeak(_ upload: UploadsPage.Upload, in check: UUID) async throws {
+        _ = try await pool.execute(Self.plantLeak, check, upload.uploadID, upload.key)
+    }
+
     func plantFileFinding(_ kind: RepairKind, of file: String, in check: UUID) async throws {
         _ = try await pool.execute(
             Self.plantFileFinding,
@@ -168,6 +173,10 @@ extension ServiceUnderTest {
     private static let plantObjectFinding: Statement = """
         INSERT INTO consistency_findings (check_id, kind, subject, object_key, size, etag, detail)
         VALUES ($1, $2, $3, $3, $4, $5, 'planted')
+        """
+    private static let plantLeak: Statement = """
+        INSERT INTO consistency_findings (check_id, kind, subject, object_key, multipart_id, detail)
+        VALUES ($1, 'leaked_multipart', $2, $3, $2, 'planted')
         """
     private static let plantFileFinding: Statement = """
         INSERT INTO consistency_findings (check_id, kind, subject, file_id, upload_id, tenant, object_key, row_version,

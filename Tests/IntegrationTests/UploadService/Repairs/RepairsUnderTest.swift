@@ -46,7 +46,10 @@ extension Repairs {
             logger: logger,
             quarantineAge: age,
             objectAge: objectAge,
-            retention: retention
+            retention: retention,
+            faults: faults,
+            reaping: reaping,
+            lookUp: lookUp
         )
     }
 }

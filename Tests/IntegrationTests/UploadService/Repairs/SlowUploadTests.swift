@@ -20,50 +20,79 @@ import TransactionalOutbox
 
 @testable import UploadService
 
-/// Uploads whose object is there long before their row says so, under a cleanup that never rests and takes every object it
-/// lists for an orphan that was seen for ever.
-@Suite("I6 no cleanup, however eager, touches an upload under way", .timeLimit(.minutes(15)))
+/// Uploads that take their time, whose parts and objects are there long before a row says so, under a cleanup that never rests and
+/// takes everything it lists for a leftover that was seen for ever. By hand: `WAYBILL_TEST_SLOW_UPLOADS=200
+/// WAYBILL_TEST_SLOW_SECONDS=600`.
+@Suite("I6 no cleanup, however eager, touches an upload under way", .timeLimit(.minutes(20)))
 struct SlowUploadTests {
-    private static var count: Int {
-        ProcessInfo.processInfo.environment["WAYBILL_TEST_SLOW_UPLOADS"].flatMap(Int.init) ?? 12
+    private static func setting(_ name: String, default fallback: Int) -> Int {
+        ProcessInfo.processInfo.environment[name].flatMap(Int.init) ?? fallback
+    }
+    private static let count = setting("WAYBILL_TEST_SLOW_UPLOADS", default: 12)
+    private static let seconds = setting("WAYBILL_TEST_SLOW_SECONDS", default: 4)
+
+    /// What became of the uploads.
+    private struct Harm: Equatable {
+        /// Acknowledged, and their object is gone.
+        var lost = 0
+        /// Not acknowledged: what they had sent was taken from them.
+        var refused = 0
     }
 
     @Test func noneIsDamaged() async throws {
-        let damaged = try await damage { service, rig in
+        let rounds = Mutex(0)
+        let harm = try await harm { service, rig in
             let check = try await service.plantCheck(objects: 1_000_000)
             for object in try await Self.objects(service.store) {
                 try? await service.plantSightings(of: object)
                 try await service.plantFinding(.orphanObject, of: object, in: check)
             }
+            for upload in try await Self.multiparts(service.store) {
+                try await service.plantLeak(upload, in: check)
+            }
             let plan = try await service.plan(check)
             _ = try await service.repairs.run(plan.id, by: "ops/root", confirm: plan.hash.hex)
             try await rig.apply(try await service.orders())
             try await rig.driveDue()
+            rounds.withLock { $0 += 1 }
         }
-        #expect(damaged == 0)
+        print("\(Self.count) uploads over \(Self.seconds) s, \(rounds.withLock { $0 }) cleanups: \(harm)")
+        #expect(harm == Harm())
+        #expect(rounds.withLock { $0 } > 0)
     }
 
     /// What the test above would find: the bucket minus the files of the table.
     @Test func theNaiveCleanupDamages() async throws {
-        let damaged = try await damage { service, _ in
+        let harm = try await harm { service, _ in
             for object in try await Self.objects(service.store) {
                 let rows = try await service.pool.query(Self.file, object.key)
                 if rows.isEmpty { try await service.store.delete(object.key) }
             }
+            for upload in try await Self.multiparts(service.store) {
+                let rows = try await service.pool.query(Self.file, upload.key)
+                guard rows.isEmpty else { continue }
+                try? await service.store.abortMultipartUpload(upload.key, uploadID: upload.uploadID)
+            }
         }
-        #expect(damaged > 0)
+        print("\(Self.count) uploads over \(Self.seconds) s, the naive cleanup: \(harm)")
+        #expect(harm.lost > 0)
+        #expect(harm.refused > 0)
     }
 
-    /// - Returns: how many acknowledged files are not there afterwards.
-    private func damage(
+    private func harm(
         _ clean: @escaping @Sendable (ServiceUnderTest, TrashRig) async throws -> Void
-    ) async throws -> Int {
-        let damaged = Mutex(0)
-        try await ServiceUnderTest.withRepairs { service in
+    ) async throws -> Harm {
+        let result = Mutex(Harm())
+        try await ServiceUnderTest.withRepairs({ options in
+            // Three quarters are one tenant's.
+            options.transfers.transferCount = 2 * Self.count
+            options.transfers.partMemory = 16 << 30
+        }) { service in
             try await TrashRig.with(service.store) { rig in
                 try await service.bucket.strike(
                     #""method":"PUT","keyPrefix":"acme/","action":"delayAnswer","milliseconds":400"#
                 )
+                var harm = Harm()
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask {
                         while !Task.isCancelled {
@@ -73,22 +102,36 @@ struct SlowUploadTests {
                             }
                         }
                     }
-                    for round in 0..<(Self.count / 4) {
-                        try await withThrowingTaskGroup(of: Int.self) { uploads in
-                            for number in 0..<4 {
-                                uploads.addTask { try await service.upload("f\(round)-\(number)").status }
-                            }
-                            for try await status in uploads { #expect(status == 201) }
-                        }
-                    }
+                    harm.refused = try await Self.uploadAll(to: service)
                     group.cancelAll()
                     try await group.waitForAll()
                 }
                 for row in try await service.pool.query(Self.available)
-                where try await service.store.head(try row.text(0)) == nil { damaged.withLock { $0 += 1 } }
+                where try await service.store.head(try row.text(0)) == nil { harm.lost += 1 }
+                result.withLock { [harm] in $0 = harm }
             }
         }
-        return damaged.withLock { $0 }
+        return result.withLock { $0 }
+    }
+
+    /// - Returns: how many were not acknowledged.
+    private static func uploadAll(to service: ServiceUnderTest) async throws -> Int {
+        // The shared client would let eight go at a time.
+        var configuration = HTTPClient.Configuration()
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = count
+        let client = HTTPClient(configuration: configuration)
+        let refused = try await withThrowingTaskGroup(of: Int.self) { uploads in
+            for number in 0..<count {
+                uploads.addTask {
+                    try await service.uploadSlowly(number, over: .seconds(seconds), with: client)
+                }
+            }
+            var refused = 0
+            for try await status in uploads where status != 201 { refused += 1 }
+            return refused
+        }
+        try await client.shutdown()
+        return refused
     }
 
     private static func objects(_ store: S3Store) async throws -> [OrphanSample] {
@@ -96,6 +139,60 @@ struct SlowUploadTests {
             .map { OrphanSample(key: $0.key, size: $0.size, etag: $0.etag) }
     }
 
+    private static func multiparts(_ store: S3Store) async throws -> [UploadsPage.Upload] {
+        try await store.listMultipartUploads(prefix: "acme/", after: nil, limit: 1_000).uploads
+    }
+
     private static let file: Statement = "SELECT 1 FROM files WHERE object_key = $1"
     private static let available: Statement = "SELECT object_key FROM files WHERE state = 'AVAILABLE'"
+}
+
+extension ServiceUnderTest {
+    /// Sends a file in 64 pieces spread over a time: every other one announces its length and becomes a single PUT, the others
+    /// go in parts.
+    fileprivate func uploadSlowly(_ number: Int, over duration: Duration, with client: HTTPClient)
+        async throws -> Int
+    {
+        let (pieces, isLong) = (64, number % 2 == 1)
+        let piece = ByteBuffer(
+            repeating: UInt8(truncatingIfNeeded: number),
+            count: isLong ? 300_000 : 1_024
+        )
+        var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(Self.files)?name=slow-\(number)")
+        request.method = .POST
+        request.headers.add(name: "authorization", value: "Bearer \(Self.ann)")
+        request.body = .stream(
+            SlowBody(piece: piece, count: pieces, pause: duration / pieces),
+            length: isLong ? .unknown : .known(Int64(pieces * piece.readableBytes))
+        )
+        do {
+            let response = try await client.execute(
+                request,
+                timeout: .seconds(120 + duration.components.seconds)
+            )
+            _ = try await response.body.collect(upTo: 1 << 20)
+            return Int(response.status.code)
+        } catch let error as HTTPClientError where error == .remoteConnectionClosed { return 0 }
+    }
+}
+
+/// Pieces that come one by one; the first parts of a file lie in the store long before its last piece is sent.
+private struct SlowBody: AsyncSequence, Sendable {
+    let piece: ByteBuffer
+    let count: Int
+    let pause: Duration
+
+    func makeAsyncIterator() -> Iterator { Iterator(body: self) }
+
+    struct Iterator: AsyncIteratorProtocol {
+        let body: SlowBody
+        var sent = 0
+
+        mutating func next() async throws -> ByteBuffer? {
+            guard sent < body.count else { return nil }
+            sent += 1
+            try await SystemTime().sleep(for: body.pause)
+            return body.piece
+        }
+    }
 }

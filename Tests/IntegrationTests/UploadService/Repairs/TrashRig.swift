@@ -64,6 +64,11 @@ final class TrashRig: Sendable {
             store: store,
             bucket: bucket,
             mover: ObjectMover(store: store, copyLimit: copyLimit),
+            caution: RemovalCaution(
+                pool: pool,
+                marks: EpochMarks(store: store, bucket: bucket),
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            ),
             doorbell: Doorbell(pool: pool, time: SystemTime()),
             metrics: IndexerMetrics(MetricsRegistry()),
             faults: faults,
@@ -78,6 +83,17 @@ final class TrashRig: Sendable {
             return offset
         }
         try await IndexerWorld.apply(events, from: first, on: pool)
+    }
+
+    /// What the service answers when it is asked for its entry of a file; nil when it has none.
+    func entry(of file: UUID) async throws -> [UInt8]? {
+        guard let (entry, facts) = try await EntryStore(pool).find(file) else { return nil }
+        return Array(EntryRoutes.document(entry, facts).utf8)
+    }
+
+    /// As an operator who breaks the index.
+    func damage(_ statement: Statement, _ file: UUID) async throws {
+        _ = try await pool.execute(statement, file)
     }
 
     /// Drives what is due, once.

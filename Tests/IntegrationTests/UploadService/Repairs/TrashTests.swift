@@ -71,9 +71,9 @@ struct TrashAndUndoTests {
     #if DEBUG
         @Test(
             arguments: [
-                .beforeObjectPut, .afterObjectPut, .beforeBytesDeleted, .afterBytesDeleted,
-                .beforeRemovalReported,
-                .afterRemovalReported,
+                .beforeTrashCopied, .afterTrashCopied, .beforeOriginalDeleted, .afterOriginalDeleted,
+                .beforeTrashReported,
+                .afterTrashReported,
             ] as [FaultPoint],
             [5 << 30, 100] as [Int64]
         )
@@ -97,8 +97,8 @@ struct TrashAndUndoTests {
         /// The undo comes while the order is half done; whoever does the order still may go on.
         @Test(
             arguments: [
-                .beforeObjectPut, .afterObjectPut, .beforeBytesDeleted, .afterBytesDeleted,
-                .beforeRemovalReported,
+                .beforeTrashCopied, .afterTrashCopied, .beforeOriginalDeleted, .afterOriginalDeleted,
+                .beforeTrashReported,
             ] as [FaultPoint]
         )
         func anUndoOfWhatIsHalfDoneEndsWithTheObjectWhereItWas(_ point: FaultPoint) async throws {

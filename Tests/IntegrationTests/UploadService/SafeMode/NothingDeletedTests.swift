@@ -73,6 +73,7 @@ struct NothingDeletedTests {
             #expect(try await world.keys() == keys)
             #expect(try await indexer.answers().allSatisfy { $0.type == .fileIndexed })
 
+            try await expectObstacles(world, service)
             try await leave(story, service, indexer)
         }
         // What the present database says is doomed goes after that. What the index knows to be a file stays all the same: the
@@ -80,6 +81,20 @@ struct NothingDeletedTests {
         #expect(try await world.keys().count == keys.count - 1)
         #expect(try await service.state(of: story.purged) == "AVAILABLE")
         try await service.ledger.expectBytes(in: world.store)
+    }
+
+    /// The session was acknowledged, and this database takes it for unfinished.
+    private func expectObstacles(_ world: RestoredWorld, _ service: ServiceUnderTest) async throws {
+        let caution = LeavingCaution(pool: service.pool, store: world.store)
+        func obstacle() async throws -> String {
+            let stay = try #require(try await SafeMode.standing(on: service.pool).stay)
+            return try await caution.obstacle(stay) ?? "none"
+        }
+        #expect(try await obstacle().contains("has not been looked for yet"))
+        let stay = try #require(try await SafeMode.standing(on: service.pool).stay)
+        let complete = #"{"complete":true,"counts":{},"skipped":{},"losses":[]}"#
+        #expect(try await SafeMode.keepSurvey(complete, of: stay, on: service.pool))
+        #expect(try await obstacle().hasPrefix("1 objects lie under uploads of before"))
     }
 
     /// The operator lets both go for lost and leaves: from then on everything goes its usual way.
@@ -154,7 +169,7 @@ struct NothingDeletedTests {
 
 extension ServiceUnderTest {
     /// Every saga that is due has been looked at, and has only been put off.
-    fileprivate func expectNothingOrdered(since count: Int = 0) async throws {
+    func expectNothingOrdered(since count: Int = 0) async throws {
         try await eventually("all that was due was looked at") {
             try await pool.query("SELECT 1 FROM sagas WHERE wake_at <= clock_timestamp()").isEmpty
         }

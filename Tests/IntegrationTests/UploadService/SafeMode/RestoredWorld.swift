@@ -1,4 +1,5 @@
 import AccessTokens
+import Determinism
 import EventContracts
 import Foundation
 import Logging
@@ -83,11 +84,21 @@ struct RestoredWorld: Sendable {
         }
     }
 
-    func watch(_ pool: PostgresPool) -> IncarnationWatch {
+    /// - Parameter service: whose marks of how far the database has come are looked at.
+    func watch(
+        _ pool: PostgresPool,
+        service: String = "upload",
+        time: any TimeSource = SystemTime()
+    ) -> IncarnationWatch {
         IncarnationWatch(
             pool: pool,
             marks: marks(pool),
-            time: SystemTime(),
+            high: HighWaterMarks(
+                store: store,
+                bucket: BucketIdentity(store: store, pool: pool),
+                service: service
+            ),
+            time: time,
             random: SystemRandom(),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )

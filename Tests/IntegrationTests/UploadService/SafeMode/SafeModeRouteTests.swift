@@ -7,6 +7,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import PostgresClient
+import ServiceBootstrap
 import ServiceParts
 import TestSupport
 import Testing
@@ -46,7 +47,7 @@ struct SafeModeRouteTests {
     ) async throws -> (backup: String, key: String) {
         let off = try await show(service)
         #expect(off.status == 200 && off.text.contains("\"safe_mode\":false"), "\(off.text)")
-        #expect(try await leave(service, #"{"reason":"no need"}"#, as: Self.root).status == 200)
+        #expect(try await leave(service, #"{"reason":"no need"}"#, as: Self.root).status == 200, "it is off")
         let backup = try await cluster.dump()
         let id = try await service.upload("lost.txt").id
         return (backup, try await service.removedBytes(of: id).objectKey)
@@ -62,6 +63,7 @@ struct SafeModeRouteTests {
             store: world.store,
             bucket: BucketIdentity(store: world.store, pool: service.pool),
             indexer: nil,
+            time: SystemTime(),
             logger: .init(label: "test")
         )
         try await survey.surveyIfMissing()
@@ -72,6 +74,7 @@ struct SafeModeRouteTests {
         #expect(loss["object_key"].text == key)
         #expect(loss["proposal"].text == "adopt")
 
+        try await refuseToLeave(service)
         for (body, token, status) in [
             (#"{"reason":"mine"}"#, ServiceUnderTest.ann, 403), (#"{"reason":" "}"#, Self.root, 400),
             ("", Self.root, 400),
@@ -79,11 +82,36 @@ struct SafeModeRouteTests {
             #expect(try await leave(service, body, as: token).status == status)
         }
         #expect(try await SafeMode.isOn(on: service.pool))
-        let left = try await leave(service, #"{"reason":"looked at it"}"#, as: Self.root)
+        let name = shown["incarnation"].text ?? ""
+        let settled = #"{"reason":"looked at it","incarnation":"\#(name)","force":true}"#
+        let left = try await leave(service, settled, as: Self.root)
         #expect(left.status == 200 && left.text.contains("\"safe_mode\":false"), "\(left.text)")
         #expect(try await !SafeMode.isOn(on: service.pool))
         let records = try await AuditTrail.records(on: service.pool)
         #expect(records.map(\.entry.action) == ["safe-mode.leave"])
         #expect(records.first?.entry.reason == "looked at it")
+        #expect(records.first?.entry.after?.contains("forced") == true)
+    }
+
+    /// Who names another database than it is has not looked at it; and the index could not be compared.
+    private func refuseToLeave(_ service: ServiceUnderTest) async throws {
+        let name = try await show(service).json["incarnation"].text ?? ""
+        for wrong in [#"{"reason":"r"}"#, #"{"reason":"r","incarnation":"\#(name)0","force":true}"#] {
+            let answer = try await leave(service, wrong, as: Self.root)
+            #expect(
+                answer.status == 409 && answer.json["errorCode"].text == "SAFE_MODE_CHANGED",
+                "\(answer.text)"
+            )
+        }
+        let answer = try await leave(
+            service,
+            #"{"reason":"r","incarnation":"\#(name)"}"#,
+            as: Self.root
+        )
+        #expect(
+            answer.status == 409 && answer.json["errorCode"].text == "SAFE_MODE_UNSETTLED",
+            "\(answer.text)"
+        )
+        #expect(answer.text.contains("WAYBILL_INDEXER_URL"))
     }
 }

@@ -2,6 +2,7 @@ import Determinism
 import EventContracts
 import FaultPoints
 import Foundation
+import Logging
 import NIOHTTP1
 import ObjectStore
 import PostgresClient
@@ -47,6 +48,54 @@ struct CanaryTests {
             )
             let told = try await IndexerWorld.answers(on: service.pool).map(\.type)
             #expect(told == [.fileStored, .fileDeleted, .filePurging, .filePurged])
+        }
+    }
+
+    /// What a circle leaves in the database goes in a month; files of others stay.
+    @Test func tombstonesOfLongAgoAreForgotten() async throws {
+        try await with { service, _, indexer in
+            let canary = service.wiring.canary(every: .seconds(60))
+            #expect(try await service.relaying(to: indexer) { try await canary.turn() })
+            func count(_ age: Duration) async throws -> Int {
+                try await RoundStore.prune(Canary.owner, after: age, limit: 100, on: service.pool)
+            }
+            let other = try await service.upload("kept.txt").id
+            #expect(try await count(Canary.tombstoneAge) == 0)
+            let tombstones = CanaryTombstones(
+                pool: indexer.pool,
+                time: indexer.time,
+                random: indexer.random,
+                logger: .init(label: "test")
+            )
+            #expect(try await tombstones.forgetBatch() == 0)
+            #expect(try await tombstones.forgetBatch(after: .zero) == 1)
+            #expect(try await indexer.pool.query("SELECT 1 FROM documents").isEmpty)
+            #expect(try await indexer.pool.query("SELECT 1 FROM removals").isEmpty)
+            #expect(try await count(.zero) == 1)
+            #expect(try await service.state(of: other) == "AVAILABLE")
+            #expect(try await service.pool.query("SELECT 1 FROM files").count == 1)
+            #expect(try await service.pool.query("SELECT 1 FROM uploads").count == 1)
+        }
+    }
+
+    /// A line of `/readyz?verbose`, which does not make the service unready.
+    @Test func aLateCanaryIsShown() async throws {
+        try await ServiceUnderTest.run({ $0.canaryInterval = .seconds(60) }) { service in
+            _ = try await service.pool.execute(Self.makeDue)
+            func line() async throws -> String {
+                let answer = try await service.send(.GET, "/readyz?verbose", as: nil)
+                #expect(answer.status == 200)
+                return answer.text.split(separator: "\n").first { $0.contains("canary") }.map(String.init)
+                    ?? ""
+            }
+            try await eventually { try await line() == "[-] canary (optional): failing" }
+            _ = try await service.pool.execute("UPDATE rounds SET finished_at = clock_timestamp()")
+            try await eventually { try await line() == "[+] canary (optional): ok" }
+            // Five intervals are not late yet.
+            _ = try await service.pool.execute(
+                "UPDATE rounds SET finished_at = clock_timestamp() - interval '290 s'"
+            )
+            #expect(try await line() == "[+] canary (optional): ok")
         }
     }
 

@@ -15,10 +15,21 @@ private final class NotedWork: ScheduledWork {
     let steps = Mutex<[String]>([])
     let failing: Set<String>
     let gate: Bool
+    /// What an earlier run has found out.
+    let last: (id: UUID, age: Duration)?
+    let isComplete: Bool
+    let planned = Mutex<[UUID]>([])
 
-    init(failing: Set<String> = [], gate: Bool = false) {
+    init(
+        failing: Set<String> = [],
+        gate: Bool = false,
+        last: (id: UUID, age: Duration)? = nil,
+        isComplete: Bool = true
+    ) {
         self.failing = failing
         self.gate = gate
+        self.last = last
+        self.isComplete = isComplete
     }
 
     private func note(_ step: String) throws {
@@ -30,11 +41,17 @@ private final class NotedWork: ScheduledWork {
         try note("check")
         // Until the process dies.
         while gate { try await Task<Never, Never>.yieldOrThrow() }
-        return ScheduledCheck(id: UUID(), isComplete: true, findingCount: 3)
+        return ScheduledCheck(id: UUID(), isComplete: isComplete, findingCount: 3)
+    }
+
+    func lastCompleteCheck(within limit: Duration) async throws -> ScheduledCheck? {
+        guard let last, last.age <= limit else { return nil }
+        return ScheduledCheck(id: last.id, isComplete: true, findingCount: 3)
     }
 
     func plan(of check: UUID) async throws -> ScheduledPlan {
         try note("plan")
+        planned.withLock { $0.append(check) }
         return ScheduledPlan(id: UUID(), itemCount: 3)
     }
 
@@ -112,6 +129,23 @@ struct SchedulerTests {
             #expect(
                 metrics.contains("waybill_scheduled_steps_total{step=\"\(failing)\",outcome=\"failed\"} 1")
             )
+        }
+    }
+
+    /// The age is that of the last complete check; the interval is one hour.
+    @Test(arguments: [(false, 7_000, true), (true, 7_000, true), (false, 7_300, false)])
+    func anEarlierCheckStandsInForOneThatIsNotComplete(
+        _ fails: Bool,
+        _ age: Int64,
+        _ isPlanned: Bool
+    ) async throws {
+        try await ServiceUnderTest.run { service async throws in
+            _ = try await service.pool.execute(Self.makeDue)
+            let last = (id: UUID(), age: Duration.seconds(age))
+            let work = NotedWork(failing: fails ? ["check"] : [], last: last, isComplete: false)
+            #expect(try await service.wiring.scheduler(work, settings(true)).turn())
+            #expect(work.steps.withLock { $0 } == (isPlanned ? ["check", "plan", "clean"] : ["check"]))
+            #expect(work.planned.withLock { $0 } == (isPlanned ? [last.id] : []))
         }
     }
 

@@ -86,6 +86,7 @@ import struct Foundation.UUID
             report: nil,
             startedAt: Timestamp(secondsSinceEpoch: 0),
             finishedAt: nil,
+            counts: nil,
             ageSeconds: 0
         )
         return CheckReport(
@@ -95,6 +96,7 @@ import struct Foundation.UUID
             counts: found,
             orphanedObjects: [],
             orphanedRows: [],
+            window: .seconds(3_600),
             finishedAt: Timestamp(secondsSinceEpoch: 1)
         )
     }
