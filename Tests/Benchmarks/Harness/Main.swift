@@ -12,9 +12,7 @@ struct Main {
                 return
             }
             let options = try Options(arguments)
-            let isDone =
-                options.instructions == nil
-                ? try await measure(options) : try await countInstructions(options)
+            let isDone = try await measure(options)
             exit(isDone ? 0 : 1)
         } catch {
             FileHandle.standardError.write(Data("\(error)\n\n\(Options.usage)\n".utf8))
@@ -44,20 +42,6 @@ struct Main {
         say("\n\(report.table)")
         if let file = options.json { try report.json().write(to: URL(fileURLWithPath: file)) }
         return failures.isEmpty
-    }
-
-    private static func countInstructions(_ options: Options) async throws -> Bool {
-        let site = try await Site(options)
-        let interruption = Interruption(of: site)
-        defer { withExtendedLifetime(interruption) {} }
-        do {
-            let isKept = try await InstructionGuard.run(at: site, against: options.instructions ?? "")
-            await site.close()
-            return isKept
-        } catch {
-            await site.close()
-            throw error
-        }
     }
 }
 

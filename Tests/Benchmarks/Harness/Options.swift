@@ -2,7 +2,7 @@
 struct Options: Equatable, Sendable {
     static let usage = """
         Benchmarks --database URI [--store URL] [--brokers HOST:PORT,…] [--python PROGRAM] [--rounds N] [--scale X]
-                   [--json FILE] [--children FILE] [--instructions FILE] [ROW…]
+                   [--json FILE] [--children FILE] [ROW…]
 
           --database      libpq URI of a server on which databases may be made
           --store         http://key:secret@host:port?profile=minio (or aws, radosgw); without it a DevStore is started
@@ -13,7 +13,6 @@ struct Options: Equatable, Sendable {
           --scale         multiplies all sizes (1)
           --json          receives the report
           --children      names the processes that run: pid and program, one a line
-          --instructions  counts instructions under valgrind instead, and compares them with this file
           ROW…            numbers of rows; without them all
         """
 
@@ -27,7 +26,6 @@ struct Options: Equatable, Sendable {
     var scale = 1.0
     var json: String?
     var children: String?
-    var instructions: String?
     var rows: [Int] = []
 
     init(_ arguments: some Collection<String>) throws(Complaint) {
@@ -45,7 +43,6 @@ struct Options: Equatable, Sendable {
             case "--python": python = value
             case "--json": json = value
             case "--children": children = value
-            case "--instructions": instructions = value
             case "--rounds": rounds = try Self.number(name, Int(value)) { $0 >= 1 }
             case "--scale": scale = try Self.number(name, Double(value)) { $0 > 0 && $0 <= 10 }
             default: throw Complaint(description: "\(name) is not known")

@@ -35,19 +35,15 @@ struct Deployment: Sendable {
     }
 
     /// Starts a service of this deployment and waits until it is ready. It ends with the row, if not before.
-    ///
-    /// - Parameter prefix: a command that runs it, such as valgrind.
     func start(
         _ name: String,
-        _ extra: [String: String] = [:],
-        prefix: [String] = []
+        _ extra: [String: String] = [:]
     ) async throws -> Service {
         let portFile = "\(site.folder)/\(name)-\(Site.mark()).port"
         let program = try Program(
             name,
             environment: environment(of: name).merging(["WAYBILL_PORT_FILE": portFile]) { _, new in new }
                 .merging(extra) { _, new in new },
-            prefix: prefix,
             log: "\(site.folder)/\(name)-\(Site.mark()).log",
             children: site.children
         )
@@ -58,7 +54,7 @@ struct Deployment: Sendable {
             token: token
         )
         try await eventually(within: .seconds(300), "\(name) is ready") {
-            guard program.isRunning else { throw BenchFailure("\(name) has ended: \(program.lastWords)") }
+            guard program.isRunning else { throw ProgramEnded("\(name) has ended: \(program.lastWords)") }
             return try await onThread { Result { try service.get("/readyz") } }.get().status == 200
         }
         return service

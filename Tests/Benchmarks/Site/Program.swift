@@ -32,22 +32,18 @@ final class Program: Sendable {
     /// Sendable because `Process` is used from one place at a time: its creator until it runs, then only for its thread-safe `isRunning`.
     private struct ProcessBox: @unchecked Sendable { let process: Process }
 
-    /// - Parameters:
-    ///   - name: of one of this package's executables, or a path.
-    ///   - prefix: a command that runs it, such as valgrind.
+    /// - Parameter name: of one of this package's executables, or a path.
     init(
         _ name: String,
         _ arguments: [String] = [],
         environment: [String: String] = [:],
-        prefix: [String] = [],
         log: String,
         children: Children
     ) throws {
         let path = Program.path(of: name)
-        let command = prefix + [path] + arguments
         let process = Process()
-        process.executableURL = URL(fileURLWithPath: command[0])
-        process.arguments = Array(command.dropFirst())
+        process.executableURL = URL(fileURLWithPath: path)
+        process.arguments = arguments
         process.environment = Program.plainEnvironment.merging(environment) { _, new in new }
         if !FileManager.default.fileExists(atPath: log) {
             try Data().write(to: URL(fileURLWithPath: log))
@@ -64,7 +60,7 @@ final class Program: Sendable {
         self.children = children
         self.process = ProcessBox(process: process)
         processID = process.processIdentifier
-        children.add(processID, command[0])
+        children.add(processID, path)
     }
 
     static func path(of name: String) -> String {
@@ -86,7 +82,7 @@ final class Program: Sendable {
     func port(in file: String, within limit: Duration = .seconds(60)) async throws -> Int {
         let found = Mutex(0)
         try await eventually(within: limit, "\(name) listens") {
-            guard isRunning else { throw BenchFailure("\(name) has ended: \(lastWords)") }
+            guard isRunning else { throw ProgramEnded("\(name) has ended: \(lastWords)") }
             let text = try String(contentsOfFile: file, encoding: .utf8)
             guard let port = Int(text.trimmingCharacters(in: .whitespacesAndNewlines)) else { return false }
             found.withLock { $0 = port }

@@ -1,6 +1,12 @@
 import Determinism
 import ServiceBootstrap
 
+/// There is nothing more to wait for.
+struct ProgramEnded: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}
+
 /// Polls until `condition` holds; what it throws is told when the time is over.
 func eventually(
     within limit: Duration,
@@ -14,7 +20,7 @@ func eventually(
     while true {
         do {
             if try await condition() { return }
-        } catch { reason = ": \(error)" }
+        } catch let end as ProgramEnded { throw end } catch { reason = ": \(error)" }
         guard time.uptime < deadline else { throw BenchFailure("\(what): not within \(limit)\(reason)") }
         try await time.sleep(for: pause)
     }
