@@ -74,6 +74,7 @@ struct SurveyAdoptionTests {
             store: world.store,
             bucket: BucketIdentity(store: world.store, pool: service.pool),
             indexer: nil,
+            time: SystemTime(),
             logger: .init(label: "test")
         ).surveyIfMissing()
 
