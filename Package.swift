@@ -59,10 +59,7 @@ func library(_ name: String, _ pkgConfig: String, _ package: String) -> Target {
 /// What a test may look into: all of it.
 let everything: [Target.Dependency] = [
     "AccessTokens", "AuditTrail", "Benchmarks", "CChecksums", "Correlation", "Determinism", "DevStore",
-    "Digests",
-    "EventBinding",
-    "EventContracts",
-    "FaultPoints",
+    "Digests", "EventBinding", "EventContracts", "FaultPoints",
     "HTTPServing", "IdempotentConsumer", "IdempotentInbox", "IndexerService", "KafkaClient", "Leases",
     "ObjectStore", "OutboxRelay", "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceParts",
     "ServiceSettings",
@@ -199,12 +196,10 @@ let package = Package(
             "IndexerService",
             [
                 "AccessTokens", "AuditTrail", "Correlation", "Determinism", "Digests", "EventBinding",
-                "EventContracts", "FaultPoints",
-                "HTTPServing", "IdempotentConsumer", "IdempotentInbox", "KafkaClient", "Leases",
-                "ObjectStore",
-                "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceParts", "ServiceSettings",
-                "TransactionalOutbox",
-                hummingbird, httpTypes, lifecycle, logging, nioCore,
+                "EventContracts", "FaultPoints", "HTTPServing", "IdempotentConsumer", "IdempotentInbox",
+                "KafkaClient", "Leases", "ObjectStore", "PostgresClient", "SagaEngine", "ServiceBootstrap",
+                "ServiceParts", "ServiceSettings", "TransactionalOutbox", hummingbird, httpTypes, lifecycle,
+                logging, nioCore,
             ],
             resources: [.embedInCode("Migrations")]
         ),
