@@ -16,7 +16,7 @@ extension Outbox {
         to topic: String? = nil,
         traceparent: String? = TraceContext.current?.header,
         in tx: borrowing Transaction
-    ) async throws(DatabaseError) {
+    ) throws(DatabaseError) {
         let row: OutboxEvent
         do {
             let encoded = try event.encoded(traceparent: traceparent)
@@ -29,6 +29,6 @@ extension Outbox {
                 payload: encoded.payload
             )
         } catch { throw .invalidValue("the event cannot be written: \(error)") }
-        try await append(row, in: tx)
+        try append(row, in: tx)
     }
 }

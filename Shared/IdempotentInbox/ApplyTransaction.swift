@@ -27,12 +27,17 @@ func applyInTransaction<Value: Sendable>(
     } catch {
         switch error {
         case .rolledBack(let failure as InboxFailure): throw .inbox(failure)
-        // A cancelled task says nothing about the records.
-        case .rolledBack(let failure as DatabaseError) where failure.isTransient || failure == .cancelled:
-            throw .inbox(.database(failure))
+        case .rolledBack(let failure as DatabaseError) where failure.isOfDatabase: throw .inbox(.database(failure))
         case .rolledBack(let failure): throw .handler("\(failure)")
+        // The handler's statements travel with COMMIT.
+        case .commitRefused(let failure) where !failure.isOfDatabase: throw .handler("\(failure)")
         case .notStarted(let failure), .commitRefused(let failure), .commitOutcomeUnknown(let failure):
             throw .inbox(.database(failure))
         }
     }
+}
+
+extension DatabaseError {
+    /// Whether it says nothing about the records; a cancelled task does not either.
+    fileprivate var isOfDatabase: Bool { isTransient || self == .cancelled }
 }

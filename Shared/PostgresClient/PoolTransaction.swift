@@ -23,15 +23,17 @@ extension PostgresPool {
         _ isolation: Isolation,
         _ body: (borrowing Transaction) async throws(Failure) -> Value
     ) async throws(TransactionError<Failure>) -> Value {
-        let hooks = CommitHooks()
+        let (hooks, queue) = (CommitHooks(), StatementQueue())
         let value: Value
         do {
-            value = try await body(Transaction(connection: connection, isolation: isolation, hooks: hooks))
+            value = try await body(
+                Transaction(connection: connection, isolation: isolation, hooks: hooks, queue: queue)
+            )
         } catch {
             await connection.rollback()
             throw .rolledBack(error)
         }
-        switch await connection.commit() {
+        switch await connection.commit(queue.takeAll(), isolation) {
         case .committed:
             hooks.run()
             return value

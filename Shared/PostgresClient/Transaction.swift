@@ -7,6 +7,7 @@ public struct Transaction: ~Copyable, Sendable {
     let connection: Connection
     let isolation: Isolation
     let hooks: CommitHooks
+    let queue: StatementQueue
 
     /// Runs one statement and returns how many rows it touched.
     @discardableResult
@@ -30,12 +31,27 @@ public struct Transaction: ~Copyable, Sendable {
         return try await pipeline(batch, limit: connection.answerLimit)
     }
 
+    /// Has one statement run, whose result nobody asks for, without a round trip of its own: it is sent ahead of the next one, or
+    /// of COMMIT. What it is refused for is thrown by what it travels with, which takes no effect then; where that is COMMIT, as
+    /// `.commitRefused`.
+    ///
+    /// - Throws: `.invalidValue`; nothing is sent then.
+    public func enqueue(_ statement: Statement, _ values: any PostgresEncodable...) throws(DatabaseError) {
+        try enqueue(BoundStatement(statement, values: values))
+    }
+
+    /// The same.
+    public func enqueue(_ bound: BoundStatement) throws(DatabaseError) {
+        try bound.validate()
+        queue.add(bound)
+    }
+
     /// The same with another limit than the pool's; the statements are trusted to lift the server's.
     @discardableResult
     func pipeline(_ batch: [BoundStatement], limit: Duration) async throws(DatabaseError) -> [Rows] {
-        try await connection.runInTransaction(.pipeline(batch), isolation, limit: limit).map {
-            Rows(result: $0)
-        }
+        let ahead = queue.takeAll()
+        let results = try await connection.runInTransaction(.pipeline(ahead + batch), isolation, limit: limit)
+        return results.dropFirst(ahead.count).map { Rows(result: $0) }
     }
 
     /// SQL text of several statements, for migrations. Something must have run in the transaction before.
@@ -54,6 +70,18 @@ final class CommitHooks: Sendable {
     private let works = Mutex<[@Sendable () -> Void]>([])
     func add(_ work: @escaping @Sendable () -> Void) { works.withLock { $0.append(work) } }
     func run() { for work in works.withLock({ $0 }) { work() } }
+}
+
+/// Statements that wait for another to travel with.
+final class StatementQueue: Sendable {
+    private let waiting = Mutex<[BoundStatement]>([])
+    func add(_ statement: BoundStatement) { waiting.withLock { $0.append(statement) } }
+    func takeAll() -> [BoundStatement] {
+        waiting.withLock { waiting in
+            defer { waiting = [] }
+            return waiting
+        }
+    }
 }
 
 /// How COMMIT ended.
@@ -106,20 +134,30 @@ extension Connection {
         return isFirst ? Array(results.dropFirst()) : results
     }
 
-    func commit() async -> CommitAnswer {
-        // Nothing was sent: there is nothing to commit.
-        guard hasBegun else { return .committed }
+    /// - Parameter last: what travels with COMMIT.
+    func commit(_ last: [BoundStatement], _ isolation: Isolation) async -> CommitAnswer {
+        let begin = hasBegun ? [] : [BoundStatement(isolation.begin)]
+        // Nothing was sent, and nothing is left to send: there is nothing to commit.
+        guard hasBegun || !last.isEmpty else { return .committed }
         endTransaction()
         if let closeReason { return .refused(closeReason) }
         if Task.isCancelled {
-            close(.cancelled)
+            if begin.isEmpty { close(.cancelled) }
             return .refused(.cancelled)
         }
         // Not cancellable: a COMMIT under way is waited for (within the statement's limit) rather than made an unknown outcome.
-        let answer = await run(.pipeline([BoundStatement(.commit)]), limit: answerLimit, isCancellable: false)
+        let answer = await run(
+            .pipeline(begin + last + [BoundStatement(.commit)]),
+            limit: answerLimit,
+            isCancellable: false
+        )
         switch answer {
-        case .success(let results): return judgeCommit(tag: results.first?.commandTag ?? "")
-        case .failure(let error): return closeReason == nil ? .refused(error) : .unknown(error)
+        case .success(let results): return judgeCommit(tag: results.last?.commandTag ?? "")
+        case .failure(let error):
+            guard closeReason == nil else { return .unknown(error) }
+            // Where a statement before COMMIT was refused, COMMIT was skipped.
+            if PQtransactionStatus(raw) != PQTRANS_IDLE { await undo() }
+            return .refused(error)
         }
     }
 
@@ -142,11 +180,11 @@ extension Connection {
         endTransaction()
         guard closeReason == nil else { return }
         guard !Task.isCancelled else { return close(.cancelled) }
-        let answer = await run(
-            .pipeline([BoundStatement(.rollback)]),
-            limit: answerLimit,
-            isCancellable: false
-        )
+        await undo()
+    }
+
+    private func undo() async {
+        let answer = await run(.pipeline([BoundStatement(.rollback)]), limit: answerLimit, isCancellable: false)
         if case .failure(let error) = answer { close(error) }
     }
 

@@ -64,6 +64,7 @@ public enum SagaStore {
     ///   - log: what that transaction has done already.
     ///   - leaseMilliseconds: how long the caller itself drives the saga; 0 leaves it to the worker.
     ///   - wakeAt: not before this instant; nil means at once.
+    /// - Throws: `.invalidValue`. What the database refuses it for is thrown by the next statement, or by COMMIT.
     public static func insert(
         _ saga: NewSaga,
         log: [SagaEntry] = [],
@@ -71,8 +72,8 @@ public enum SagaStore {
         leaseMilliseconds: Int64 = 0,
         wakeAt: Timestamp? = nil,
         in tx: borrowing Transaction
-    ) async throws(DatabaseError) {
-        try await tx.execute(
+    ) throws(DatabaseError) {
+        try tx.enqueue(
             insert,
             saga.id,
             saga.kind,

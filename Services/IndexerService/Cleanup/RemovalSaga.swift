@@ -72,7 +72,7 @@ struct RemovalSaga: Sendable {
             tx.afterCommit { doorbell.ring() }
             let removal = try await RemovalStore.report(order.objectKey, in: tx)
             let answer = order.removed(removal.versionCount, at: removal.at)
-            try await Outbox.append(answer, in: tx)
+            try Outbox.append(answer, in: tx)
             let metrics = self.metrics
             tx.afterCommit { metrics.count(answer.detail) }
             return try await handle.record(in: tx)
@@ -119,7 +119,7 @@ struct RemovalSaga: Sendable {
             guard let at = try await RemovalStore.recordStalled(order, in: tx) else { return }
             let doorbell = self.doorbell
             tx.afterCommit { doorbell.ring() }
-            try await Outbox.append(order.stalled("\(failure)", handle.attemptCount, at: at), in: tx)
+            try Outbox.append(order.stalled("\(failure)", handle.attemptCount, at: at), in: tx)
         }
     }
 

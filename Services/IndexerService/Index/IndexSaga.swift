@@ -58,7 +58,7 @@ struct IndexSaga: Sendable {
             let doorbell = self.doorbell
             tx.afterCommit { doorbell.ring() }
             if let detail = try await write(verdict, order, in: tx) {
-                try await Outbox.append(order.answer(detail, at: try await tx.clock()), in: tx)
+                try Outbox.append(order.answer(detail, at: try await tx.clock()), in: tx)
                 let metrics = self.metrics
                 tx.afterCommit { metrics.count(detail) }
             }

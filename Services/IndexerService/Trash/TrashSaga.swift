@@ -109,7 +109,7 @@ struct TrashSaga: Sendable {
             if let standing = try await TrashStore.standing(of: order, in: tx), let outcome = standing.outcome
             {
                 let answer = order.answer(outcome.0, at: outcome.1)
-                try await Outbox.append(answer, in: tx)
+                try Outbox.append(answer, in: tx)
                 tx.afterCommit { metrics.count(answer.detail) }
             }
             return try await handle.record(in: tx)

@@ -122,7 +122,7 @@ struct Republishing: Sendable {
             return try await pool.withTransaction {
                 (tx: borrowing Transaction) async throws(DatabaseError) -> Int in
                 let files = try await FileStore.lock(ids, in: tx)
-                for file in files { try await Outbox.append(file.stateEvent, to: topic.name, in: tx) }
+                for file in files { try Outbox.append(file.stateEvent, to: topic.name, in: tx) }
                 return files.count
             }
         } catch {

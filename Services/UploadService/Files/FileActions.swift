@@ -62,12 +62,12 @@ struct FileActions: Sendable {
                 guard let deleted = try await FileStore.delete(file, retention: retention, in: tx) else {
                     throw FileFailure.notFound
                 }
-                try await Outbox.append(deleted.stateEvent, in: tx)
-                try await SagaStore.insert(DeleteSaga.new(for: deleted), wakeAt: deleted.deleteAfter, in: tx)
+                try Outbox.append(deleted.stateEvent, in: tx)
+                try SagaStore.insert(DeleteSaga.new(for: deleted), wakeAt: deleted.deleteAfter, in: tx)
                 return deleted
             case .deleted where isImmediate:
                 guard let ended = try await FileStore.endRetention(of: file, in: tx) else { return file }
-                try await Outbox.append(ended.stateEvent, in: tx)
+                try Outbox.append(ended.stateEvent, in: tx)
                 try await SagaStore.wake(kind: DeleteSaga.kind, subject: file.id, in: tx)
                 return ended
             case .deleted, .purging, .purged:
@@ -94,7 +94,7 @@ struct FileActions: Sendable {
                     let isOver = try await FileStore.isRetentionOver(id, in: tx)
                     throw isOver ? FileFailure.purged : FileFailure.nameTaken(file.name)
                 }
-                try await Outbox.append(restored.stateEvent, in: tx)
+                try Outbox.append(restored.stateEvent, in: tx)
                 try await SagaStore.remove(kind: DeleteSaga.kind, subject: file.id, in: tx)
                 return restored
             }

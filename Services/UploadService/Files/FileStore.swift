@@ -8,9 +8,14 @@ import struct FoundationEssentials.UUID
 /// Every statement that touches `files`: here what finds and makes rows, in `FileStore+Moves` what changes their state.
 enum FileStore {
     private static let insert: Statement = """
+        WITH completed AS (
+            UPDATE uploads SET state = 'COMPLETED', updated_at = clock_timestamp()
+             WHERE id = $2 AND state IN ('PENDING', 'ACTIVE', 'COMPLETING')
+            RETURNING name, updated_at)
         INSERT INTO files (id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag,
                            state, version, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'AVAILABLE', first_version(), $11, $11)
+        SELECT $1, $2, $3, $4, name, $5, $6, $7, $8, $9, 'AVAILABLE', first_version(), updated_at, updated_at
+          FROM completed
         ON CONFLICT (tenant, owner, name) WHERE state IN ('AVAILABLE', 'QUARANTINED') DO NOTHING
         RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
                   version, index_state, quarantine_reason, delete_after, created_at, updated_at, verified_sha256
@@ -46,12 +51,13 @@ enum FileStore {
          ORDER BY id DESC LIMIT $6
         """
 
-    /// - Returns: nil when the owner already has a visible file of that name.
+    /// Completes the upload and makes its file, at one instant and in one statement.
+    ///
+    /// - Returns: nil when the upload is already completed or doomed; or when the owner already has a visible file of that
+    ///   name, and then the upload is completed without a file, which must roll back.
     static func insert(
         _ upload: Upload,
-        name: String,
         object: TransferredObject,
-        at instant: Timestamp,
         in tx: borrowing Transaction
     ) async throws(DatabaseError) -> File? {
         try await tx.query(
@@ -60,13 +66,11 @@ enum FileStore {
             upload.id,
             upload.tenant,
             upload.owner,
-            name,
             upload.contentType,
             object.size,
             object.sha256?.bytes,
             upload.objectKey.text,
-            object.etag,
-            instant
+            object.etag
         ).first.map(file)
     }
 

@@ -116,7 +116,7 @@ struct PublicationSweep: Service {
     private func tellAgain(_ gaps: [PublicationGap]) async throws -> Int {
         let files = try await pool.withTransaction { (tx: borrowing Transaction) async throws -> [File] in
             let files = try await FileStore.lock(unpublished: gaps, in: tx)
-            for file in files { try await Outbox.append(file.stateEvent, in: tx) }
+            for file in files { try Outbox.append(file.stateEvent, in: tx) }
             try await PublicationStore.touch(files.map(\.id), in: tx)
             return files
         }

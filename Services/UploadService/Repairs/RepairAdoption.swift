@@ -39,7 +39,7 @@ extension Repairs {
             // With the row of its upload everything goes back; the next run sees what came between.
             throw DatabaseError.unexpectedResult("the name was taken while the object was being adopted")
         }
-        try await Outbox.append(file.stateEvent, in: tx)
+        try Outbox.append(file.stateEvent, in: tx)
         for kind in [UploadSaga.kind, CompleteSaga.kind] {
             try await SagaStore.remove(kind: kind, subject: file.uploadID, in: tx)
         }
@@ -68,7 +68,7 @@ extension Repairs {
             try await RepairItemStore.settle(item, .done, "not undone: the file has moved on since", in: tx)
             return nil
         }
-        try await Outbox.append(gone.stateEvent, in: tx)
+        try Outbox.append(gone.stateEvent, in: tx)
         try await FileStore.forget(gone, in: tx)
         try await UploadStore.forget(gone.uploadID, in: tx)
         try await RepairItemStore.settle(item, .undone, "the row is gone, the object stays", in: tx)

@@ -42,7 +42,7 @@ extension Repairs {
         guard let told = try await FileStore.retell(file, above: heard, in: tx) else {
             return .skip("the file has moved on")
         }
-        try await Outbox.append(told.stateEvent, in: tx)
+        try Outbox.append(told.stateEvent, in: tx)
         return .done(
             "told again as version \(told.version): \(wrong.detail)",
             before: try ShadowRow(file).encoded(),
@@ -84,7 +84,7 @@ extension Repairs {
             occurredAt: instant,
             detail: .purged
         )
-        try await Outbox.append(event, in: tx)
+        try Outbox.append(event, in: tx)
         return .done(
             "told as gone for good, version \(version)",
             before: try jsonText(entry),

@@ -62,7 +62,7 @@ struct RepairRuns: Service {
                 guard let order = item.order,
                     let event = item.orderEvent(order, isUndo: item.state == .undoing)
                 else { continue }
-                try await Outbox.append(event, in: tx)
+                try Outbox.append(event, in: tx)
                 try await RepairItemStore.noteAsked(item, in: tx)
             }
         }

@@ -60,7 +60,7 @@ extension Repairs {
             subject: id,
             context: try upload.stored.encoded()
         )
-        try await SagaStore.insert(saga, in: tx)
+        try SagaStore.insert(saga, in: tx)
         return CompleteSaga.kind
     }
 
@@ -68,11 +68,11 @@ extension Repairs {
     private func removeAnew(_ file: File, in tx: borrowing Transaction) async throws -> Bool {
         switch file.state {
         case .deleted:
-            try await SagaStore.insert(DeleteSaga.new(for: file), wakeAt: file.deleteAfter, in: tx)
+            try SagaStore.insert(DeleteSaga.new(for: file), wakeAt: file.deleteAfter, in: tx)
         case .purging:
             // Behind the pivot.
             let log = [SagaEntry.started(0), .succeeded(0)]
-            try await SagaStore.insert(DeleteSaga.new(for: file), log: log, in: tx)
+            try SagaStore.insert(DeleteSaga.new(for: file), log: log, in: tx)
         case .available, .quarantined, .purged: return false
         }
         return true

@@ -116,7 +116,7 @@ extension Repairs {
         guard let event = item.orderEvent(order, isUndo: false) else {
             throw DatabaseError.unexpectedResult("an item that cannot be ordered")
         }
-        try await Outbox.append(event, in: tx)
+        try Outbox.append(event, in: tx)
     }
 
     /// Last in its transaction: the trail's head stays locked until the commit.

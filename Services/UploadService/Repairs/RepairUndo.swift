@@ -114,7 +114,7 @@ extension Repairs {
         guard let event = item.orderEvent(order, isUndo: true) else {
             throw DatabaseError.unexpectedResult("an order that cannot be taken back")
         }
-        try await Outbox.append(event, in: tx)
+        try Outbox.append(event, in: tx)
         return .undoing
     }
 
@@ -143,7 +143,7 @@ extension Repairs {
             )
             return nil
         }
-        try await Outbox.append(back.stateEvent, in: tx)
+        try Outbox.append(back.stateEvent, in: tx)
         if item.item.action == .remove {
             try await SagaStore.remove(kind: DeleteSaga.kind, subject: file.id, in: tx)
         }

@@ -93,7 +93,7 @@ extension Repairs {
         guard let id = item.fileID, let file = try await FileStore.lock(id, in: tx) else {
             return .skip("there is no such file")
         }
-        try await Outbox.append(file.stateEvent, in: tx)
+        try Outbox.append(file.stateEvent, in: tx)
         return .done("version \(file.version) is told again", before: nil, after: nil, version: nil)
     }
 }

@@ -38,7 +38,7 @@ struct IndexReplies: EventHandler {
         case .bytesRemoved:
             try faults.reach(.beforePurgeConfirmed)
             if let file = try await FileStore.finishPurge(event.fileID, in: tx) {
-                try await Outbox.append(file.stateEvent, in: tx)
+                try Outbox.append(file.stateEvent, in: tx)
                 try await SagaStore.remove(kind: DeleteSaga.kind, subject: file.id, in: tx)
                 try await IdempotencyStore.letGo(of: file.id, in: tx)
             }
@@ -82,6 +82,6 @@ struct IndexReplies: EventHandler {
             in: tx
         )
         guard let file else { return }
-        try await Outbox.append(file.stateEvent, in: tx)
+        try Outbox.append(file.stateEvent, in: tx)
     }
 }

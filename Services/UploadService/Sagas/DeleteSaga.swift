@@ -51,7 +51,7 @@ struct DeleteSaga: Sendable {
             guard let file = try await FileStore.startPurge(fileID, in: tx) else {
                 throw try await reasonNotToPurge(fileID, in: tx)
             }
-            try await Outbox.append(file.stateEvent, in: tx)
+            try Outbox.append(file.stateEvent, in: tx)
             return try await handle.record(in: tx)
         }
         try faults.step(.afterPurgePivot)
@@ -89,9 +89,9 @@ struct DeleteSaga: Sendable {
         guard let file = try await FileStore.lock(fileID, in: tx), file.state == .purging else { return true }
         // An order of an earlier epoch is void to the cleanup consumer.
         if let renewed = try await FileStore.renewPurge(fileID, in: tx) {
-            try await Outbox.append(renewed.stateEvent, in: tx)
+            try Outbox.append(renewed.stateEvent, in: tx)
         } else if time.now.duration(since: file.updatedAt) >= removalPatience {
-            try await Outbox.append(file.stateEvent, in: tx)
+            try Outbox.append(file.stateEvent, in: tx)
         }
         return false
     }

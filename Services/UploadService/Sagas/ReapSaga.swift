@@ -67,7 +67,7 @@ struct ReapSaga: Sendable {
         if !isHeld {
             let doorbell = self.doorbell
             tx.afterCommit { doorbell.ring() }
-            try await Outbox.append(upload.discarded(discard), in: tx)
+            try Outbox.append(upload.discarded(discard), in: tx)
         }
         // The upload's own id is still that of its saga, which ends in this transaction.
         let saga = NewSaga(
@@ -77,7 +77,7 @@ struct ReapSaga: Sendable {
             context: try upload.encoded()
         )
         let pause = isHeld ? min(SafeMode.pause, patience) : patience
-        try await SagaStore.insert(saga, wakeAt: discard.at.advanced(by: pause), in: tx)
+        try SagaStore.insert(saga, wakeAt: discard.at.advanced(by: pause), in: tx)
     }
 
     private func awaitRemoval(
@@ -93,7 +93,7 @@ struct ReapSaga: Sendable {
                 try await SafeMode.hold(in: tx)
                 let doorbell = self.doorbell
                 tx.afterCommit { doorbell.ring() }
-                try await Outbox.append(upload.discarded(discard), in: tx)
+                try Outbox.append(upload.discarded(discard), in: tx)
                 return false
             }
         } catch .rolledBack(let failure as StepFailure) {

@@ -69,30 +69,25 @@ struct UploadPivot: Sendable {
         try await pool.withTransaction { (tx: borrowing Transaction) async throws -> File in
             let doorbell = self.doorbell
             tx.afterCommit { doorbell.ring() }
-            guard let completed = try await UploadStore.complete(upload.id, in: tx) else {
+            guard let file = try await FileStore.insert(upload, object: object, in: tx) else {
                 return try await storedEarlier(upload, in: tx)
             }
-            guard
-                let file = try await FileStore.insert(
-                    upload,
-                    name: completed.name,
-                    object: object,
-                    at: completed.at,
-                    in: tx
-                )
-            else { throw UploadFailure.nameTaken(name: completed.name, existing: nil) }
-            try await Outbox.append(file.stateEvent, in: tx)
+            try Outbox.append(file.stateEvent, in: tx)
             _ = try await handle.record(in: tx)
             try await keyed?.store(file, in: tx)
             return file
         }
     }
 
-    /// The upload is no longer open: an earlier attempt of ours committed, or somebody doomed it.
+    /// An earlier attempt of ours committed, or somebody doomed the upload, or its name is taken.
     private func storedEarlier(_ upload: Upload, in tx: borrowing Transaction) async throws -> File {
-        guard try await UploadStore.lockState(of: upload.id, in: tx) == .completed,
-            let file = try await FileStore.lock(upload.fileID, in: tx)
-        else { throw UploadFailure.lost }
+        guard try await UploadStore.lockState(of: upload.id, in: tx) == .completed else {
+            throw UploadFailure.lost
+        }
+        // Without a file it was this attempt that completed the upload.
+        guard let file = try await FileStore.lock(upload.fileID, in: tx) else {
+            throw UploadFailure.nameTaken(name: upload.name, existing: nil)
+        }
         return file
     }
 }

@@ -49,8 +49,8 @@ struct UploadSaga: Sendable {
             let log = [SagaEntry.started(0)]
             try faults.reach(.beforeUploadReserved)
             try await pool.withTransaction { (tx: borrowing Transaction) async throws -> Void in
-                try await UploadStore.reserve(upload, expiry: expiry, in: tx)
-                try await SagaStore.insert(saga, log: log, leaseMilliseconds: lease.wholeMilliseconds, in: tx)
+                try UploadStore.reserve(upload, expiry: expiry, in: tx)
+                try SagaStore.insert(saga, log: log, leaseMilliseconds: lease.wholeMilliseconds, in: tx)
             }
             try faults.reach(.afterUploadReserved)
             return SagaClaim(of: saga, log: log)

@@ -82,7 +82,7 @@ extension UploadSessions {
                 throw SessionFailure.partArriving(number)
             }
             try await PartStore.freeze(seen.parts.map(\.completed), of: upload.id, in: tx)
-            try await SagaStore.insert(
+            try SagaStore.insert(
                 saga,
                 log: log,
                 leaseMilliseconds: heartbeat.lease.wholeMilliseconds,

@@ -41,7 +41,8 @@ extension UploadFailure {
         case .rolledBack(StepFailure.transient(let reason)): self = .database(.connectionLost(reason))
         case .rolledBack(let reason): self = .database(.unexpectedResult("\(reason)"))
         case .notStarted(let reason), .commitOutcomeUnknown(let reason): self = .database(reason)
-        case .commitRefused(let reason): self = .database(reason)
+        // Statements travel with COMMIT.
+        case .commitRefused(let reason): self = Self(reason)
         }
     }
 

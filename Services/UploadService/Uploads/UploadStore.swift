@@ -5,7 +5,7 @@ import PostgresClient
 
 import struct FoundationEssentials.UUID
 
-/// Every statement that touches `uploads`.
+/// Every statement that touches `uploads`, but for the one that makes a file of one (`FileStore.insert`).
 enum UploadStore {
     /// The constraint that holds names to their limit; only the database knows how long one is once normalized.
     static let nameLimit = "uploads_name_limit"
@@ -27,11 +27,6 @@ enum UploadStore {
     private static let renew: Statement = """
         UPDATE uploads SET expires_at = clock_timestamp() + make_interval(secs => $2::bigint / 1000.0)
          WHERE id = $1 AND state IN ('PENDING', 'ACTIVE')
-        """
-    private static let complete: Statement = """
-        UPDATE uploads SET state = 'COMPLETED', updated_at = clock_timestamp()
-         WHERE id = $1 AND state IN ('PENDING', 'ACTIVE', 'COMPLETING')
-        RETURNING name, updated_at
         """
     private static let doom: Statement = """
         UPDATE uploads SET state = $2, failure_reason = $3, updated_at = clock_timestamp()
@@ -62,8 +57,8 @@ enum UploadStore {
         _ upload: Upload,
         expiry: Duration,
         in tx: borrowing Transaction
-    ) async throws(DatabaseError) {
-        try await tx.execute(
+    ) throws(DatabaseError) {
+        try tx.enqueue(
             reserve,
             upload.id,
             upload.fileID,
@@ -107,15 +102,6 @@ enum UploadStore {
         on pool: PostgresPool
     ) async throws(DatabaseError) -> Bool {
         try await pool.execute(saveMultipartID, upload, multipartID) == 1
-    }
-
-    /// - Returns: the normalized name and the instant, or nil when the upload is already completed or doomed.
-    static func complete(
-        _ upload: UUID,
-        in tx: borrowing Transaction
-    ) async throws(DatabaseError) -> (name: String, at: Timestamp)? {
-        guard let row = try await tx.query(complete, upload).first else { return nil }
-        return (try row.text(0), try row.timestamp(1))
     }
 
     /// How an upload ended that did not become a file.

@@ -67,7 +67,7 @@ struct Trip: Sendable {
         let saga = NewSaga(id: subject, kind: Self.kind, subject: subject, context: "{}")
         let log = [SagaEntry.started(0)]
         try await pool.withTransaction { (tx: borrowing Transaction) async throws -> Void in
-            try await SagaStore.insert(
+            try SagaStore.insert(
                 saga,
                 log: log,
                 owner: "test",

@@ -26,7 +26,7 @@ struct TickStoreTests {
                 headers: [("a", ""), ("", "b"), ("a", "{\"x\",}")],
                 payload: [0, 255, 34, 92, 0]
             )
-            try await world.transact { try await Outbox.append(sent, in: $0) }
+            try await world.transact { try Outbox.append(sent, in: $0) }
             let start = try await ticks.adopt(epoch: 1)
             let tick = try #require(try await ticks.begin(after: start))
             #expect(try await ticks.page(of: tick, after: tick.lastID).map(\.event) == [sent])

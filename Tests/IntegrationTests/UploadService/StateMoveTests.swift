@@ -62,7 +62,7 @@ struct StateMoveTests {
         )
         let upload = try receive.newUpload(file, of: Owner(tenant: "acme", name: "ann"))
         _ = try await service.pool.withTransaction { (tx: borrowing Transaction) async throws -> Void in
-            try await UploadStore.reserve(upload, expiry: isOver ? .zero : .seconds(3_600), in: tx)
+            try UploadStore.reserve(upload, expiry: isOver ? .zero : .seconds(3_600), in: tx)
         }
         let isOpen = !(state.isDoomed || state == .reaped)
         try await service.pool.execute(
@@ -88,7 +88,9 @@ struct StateMoveTests {
                     multipartID: "m",
                     in: tx
                 )
-            case .committed: _ = try await UploadStore.complete(upload.id, in: tx)
+            case .committed:
+                let object = TransferredObject(size: 0, sha256: nil, etag: "e")
+                _ = try await FileStore.insert(upload, object: object, in: tx)
             case .failed:
                 _ = try await UploadStore.doom(upload.id, DoomedUpload(state: .failed, reason: "x"), in: tx)
             case .clientAborted:

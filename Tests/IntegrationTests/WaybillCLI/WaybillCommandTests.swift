@@ -169,7 +169,7 @@ struct WaybillCommandTests {
                 payload: [1]
             )
             _ = try await pool.withTransaction { tx throws(DatabaseError) in
-                try await Outbox.append(event, in: tx)
+                try Outbox.append(event, in: tx)
             }
             _ = try await TickStore(pool).adopt(epoch: 7)
             try await HoldStore("publication", on: pool).register()

@@ -47,7 +47,7 @@ public struct OutboxWorld: Sendable {
     /// Raises the aggregate's version and appends the event of it.
     public func change(_ key: String, byteCount: Int = 20, in tx: borrowing Transaction) async throws {
         guard let row = try await tx.query(Self.lockAndRaise, key).first else { throw Abandoned() }
-        try await Outbox.append(try event(key, try row.int64(0), byteCount), in: tx)
+        try Outbox.append(try event(key, try row.int64(0), byteCount), in: tx)
     }
 
     public func change(_ key: String, byteCount: Int = 20) async throws {
