@@ -7,7 +7,7 @@ struct WaybillCLI: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "waybill",
         abstract:
-            "Stores and fetches files; and what an operator does: tokens, the outbox, offsets, parked records.",
+            "Stores and fetches files; and what an operator does: checks and repairs, quotas, safe mode, tokens, the audit trail, the outbox.",
         discussion: """
             Exit codes: 0 done, 1 refused, 64 wrong usage, 69 a server or a database cannot be reached, 75 try again.
             """,

@@ -1,7 +1,7 @@
 public import Determinism
 import Glibc
 
-/// The machine's clocks: `CLOCK_REALTIME` for instants, `CLOCK_MONOTONIC` for durations.
+/// The machine's clocks: `CLOCK_REALTIME` for instants, `CLOCK_BOOTTIME` for durations.
 public struct SystemTime: TimeSource {
     /// Makes the only clock a program needs; values are interchangeable.
     public init() {}
@@ -12,9 +12,9 @@ public struct SystemTime: TimeSource {
         return Timestamp(secondsSinceEpoch: seconds).advanced(by: .nanoseconds(nanoseconds))
     }
 
-    /// Since the machine started, suspended time not counted.
+    /// Since the machine started. Time in which it was suspended counts, as it does for everybody else.
     public var uptime: Duration {
-        let (seconds, nanoseconds) = read(CLOCK_MONOTONIC)
+        let (seconds, nanoseconds) = read(CLOCK_BOOTTIME)
         return .seconds(seconds) + .nanoseconds(nanoseconds)
     }
 

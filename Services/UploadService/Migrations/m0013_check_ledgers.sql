@@ -29,5 +29,5 @@ UPDATE consistency_checks SET finding_counts = report -> 'counts' WHERE state = 
 CREATE INDEX consistency_checks_newest_complete ON consistency_checks (finished_at DESC)
     WHERE state = 'COMPLETED' AND is_complete;
 
--- A tenant's files in the order of their ids.
-CREATE INDEX files_tenant ON files (tenant, id);
+-- A tenant's files in the order of their ids. On a large table it is built beforehand, CONCURRENTLY: see deploy/RUNBOOK.md.
+CREATE INDEX IF NOT EXISTS files_tenant ON files (tenant, id);

@@ -46,7 +46,7 @@ extension Repairs {
         _ actor: String,
         _ keeper: LeaseKeeper
     ) async throws(RepairFailure) {
-        let sight = try await look(at: item.item)
+        let sight = try await look(at: item.item, keeping: keeper)
         let lease = try await renewed(keeper)
         try faults.repair(.beforeRepairCommitted)
         do {
@@ -66,6 +66,16 @@ extension Repairs {
             if let state { figures.count(item.item.action, state) }
         } catch { throw RepairFailure(error) }
         try faults.repair(.afterRepairCommitted)
+    }
+
+    /// A large object may take longer to read than the lease lasts.
+    private func look(
+        at item: RepairItem,
+        keeping keeper: LeaseKeeper
+    ) async throws(RepairFailure) -> RepairSight {
+        let keeping = Task { await keeper.keep() }
+        defer { keeping.cancel() }
+        return try await look(at: item)
     }
 
     private func settle(

@@ -33,6 +33,9 @@ enum RoundStore {
             DELETE FROM files WHERE id IN (
                 SELECT id FROM files
                  WHERE tenant = $1 AND owner = $2 AND state = 'PURGED'
+                   -- A file is older than its last change: the index need not be read up to now.
+                   AND id < (lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint - $3::bigint), 12, '0')
+                             || repeat('0', 20))::uuid
                    AND updated_at < clock_timestamp() - make_interval(secs => $3::bigint / 1000.0)
                  ORDER BY id LIMIT $4)
             RETURNING upload_id)

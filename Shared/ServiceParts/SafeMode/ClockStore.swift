@@ -7,20 +7,24 @@ enum ClockStore {
     /// is told by that clock; what destroys is held where it is more than 15 minutes from here, in either direction.
     ///
     /// So there is no moment between a jump of the clock and the first look: the age that has come about by it destroys nothing. The same
-    /// holds for a time in which nobody watched, and for an earlier copy of the disk that was put back.
+    /// holds for a time in which nobody watched; and after each start of the server, however short it was away: what started may be an
+    /// earlier copy of the disk.
     static let schema = """
         CREATE TABLE clock_watch (
             is_only boolean     PRIMARY KEY DEFAULT true CHECK (is_only),
-            seen_at timestamptz NOT NULL DEFAULT clock_timestamp()
+            seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+            server_start timestamptz NOT NULL DEFAULT pg_postmaster_start_time()
         );
         INSERT INTO clock_watch DEFAULT VALUES;
         CREATE FUNCTION clock_is_watched() RETURNS boolean LANGUAGE sql VOLATILE AS
-        'SELECT EXISTS (SELECT 1 FROM clock_watch WHERE clock_timestamp() > seen_at - interval ''15 minutes''
+        'SELECT EXISTS (SELECT 1 FROM clock_watch WHERE server_start = pg_postmaster_start_time()
+                                                    AND clock_timestamp() > seen_at - interval ''15 minutes''
                                                     AND clock_timestamp() < seen_at + interval ''15 minutes'')';
         """
     private static let look: Statement = """
         SELECT n.identity, i.epoch, (pg_current_wal_flush_lsn() - '0/0')::bigint,
-               (pg_current_wal_insert_lsn() - '0/0')::bigint, clock_timestamp(), clock_is_watched()
+               (pg_current_wal_insert_lsn() - '0/0')::bigint, clock_timestamp(), clock_is_watched(),
+               pg_postmaster_start_time()
           FROM incarnation_now n, incarnation i
         """
     /// Not every second: a row that is rewritten leaves its dead behind.
@@ -28,7 +32,10 @@ enum ClockStore {
         UPDATE clock_watch SET seen_at = clock_timestamp()
          WHERE clock_is_watched() AND abs(extract(epoch FROM clock_timestamp() - seen_at)) > 30
         """
-    private static let adopt: Statement = "UPDATE clock_watch SET seen_at = $1"
+    /// Not when the server has started since: what it is now has to be looked at first.
+    private static let adopt: Statement = """
+        UPDATE clock_watch SET seen_at = $1, server_start = $2 WHERE pg_postmaster_start_time() = $2
+        """
 
     static func look(
         on pool: PostgresPool,
@@ -44,6 +51,7 @@ enum ClockStore {
             inserted: try row.int64(3),
             now: try row.timestamp(4),
             isClockWatched: try row.bool(5),
+            serverStart: try row.timestamp(6),
             uptime: time.uptime
         )
     }
@@ -53,12 +61,12 @@ enum ClockStore {
         _ = try await pool.execute(vouch)
     }
 
-    /// Begins anew from `now`, which was made sure of in another way.
-    static func adopt(_ now: Timestamp, on pool: PostgresPool) async throws(DatabaseError) {
-        _ = try await pool.execute(adopt, now)
+    /// Begins anew from `sight`, which was made sure of in another way.
+    static func adopt(_ sight: DatabaseSight, on pool: PostgresPool) async throws(DatabaseError) {
+        _ = try await pool.execute(adopt, sight.now, sight.serverStart)
     }
 
-    static func adopt(_ now: Timestamp, in tx: borrowing Transaction) async throws(DatabaseError) {
-        try await tx.execute(adopt, now)
+    static func adopt(_ sight: DatabaseSight, in tx: borrowing Transaction) async throws(DatabaseError) {
+        try await tx.execute(adopt, sight.now, sight.serverStart)
     }
 }

@@ -13,6 +13,8 @@ struct DatabaseSight: Equatable, Sendable {
     let now: Timestamp
     /// Whether somebody vouched for its clock lately; see `ClockStore`.
     let isClockWatched: Bool
+    /// When the server was started that answered.
+    let serverStart: Timestamp
     /// Of the process that looks.
     let uptime: Duration
 

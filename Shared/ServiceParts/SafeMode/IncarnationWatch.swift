@@ -89,7 +89,7 @@ public struct IncarnationWatch: Service {
         }
         let atMarks = atMarks || !isKnown || !sight.isClockWatched
         guard try await cause(sight, atMarks: atMarks) != nil else {
-            if !sight.isClockWatched { try await ClockStore.adopt(sight.now, on: pool) }
+            if !sight.isClockWatched { try await ClockStore.adopt(sight, on: pool) }
             witness.remember(sight)
             if atMarks { try await high.raise(to: sight) }
             return false
@@ -129,8 +129,12 @@ public struct IncarnationWatch: Service {
             )
         }
         let mark = try await high.mark(of: sight)
+        // Once more behind a mark, which another process may have raised meanwhile.
         if sight.inserted < mark {
-            return Cause(text: DatabaseSight.goneBack(sight.inserted, mark), epoch: next)
+            let again = try await ClockStore.look(on: pool, time)
+            if again.inserted < mark {
+                return Cause(text: DatabaseSight.goneBack(again.inserted, mark), epoch: next)
+            }
         }
         // The store has answered to a signed request just now, so it and this process are of one time.
         let difference = time.now.duration(since: sight.now)
@@ -151,7 +155,7 @@ public struct IncarnationWatch: Service {
             (tx: borrowing Transaction) async throws -> Bool in
             guard try await LeaseStore.isCurrent(lease, in: tx) else { throw Busy() }
             // From here on it is the stay that holds what destroys.
-            try await ClockStore.adopt(sight.now, in: tx)
+            try await ClockStore.adopt(sight, in: tx)
             return try await SafeModeStore.enter(epoch: cause.epoch, cause: cause.text, in: tx)
         }
         if hasEntered {

@@ -41,13 +41,13 @@ public enum SafeMode {
 
     /// Keeps what was found out while it is on; JSON.
     ///
-    /// - Returns: false when that stay is over.
+    /// - Returns: false when that stay is over, or has had a new cause since: what was compared is another database then.
     public static func keepSurvey(
         _ json: String,
         of stay: Stay,
         on pool: PostgresPool
     ) async throws(DatabaseError) -> Bool {
-        try await SafeModeStore.keepSurvey(json, of: stay.id, on: pool)
+        try await SafeModeStore.keepSurvey(json, of: stay, on: pool)
     }
 
     /// Where the database stands.

@@ -75,7 +75,9 @@ enum SafeModeStore {
            AND EXISTS (SELECT 1 FROM incarnation JOIN incarnation_now USING (identity) WHERE epoch = $4)
         """
     private static let keepSurvey: Statement = """
-        UPDATE safe_mode SET survey = $2::jsonb, surveyed_at = clock_timestamp() WHERE id = $1 AND left_at IS NULL
+        UPDATE safe_mode SET survey = $2::jsonb, surveyed_at = clock_timestamp()
+         WHERE id = $1 AND left_at IS NULL
+           AND EXISTS (SELECT 1 FROM incarnation JOIN incarnation_now USING (identity) WHERE epoch = $3)
         """
 
     static func isOn(on pool: PostgresPool) async throws(DatabaseError) -> Bool {
@@ -142,9 +144,9 @@ enum SafeModeStore {
 
     static func keepSurvey(
         _ json: String,
-        of id: Int64,
+        of stay: SafeMode.Stay,
         on pool: PostgresPool
     ) async throws(DatabaseError) -> Bool {
-        try await pool.execute(keepSurvey, id, json) == 1
+        try await pool.execute(keepSurvey, stay.id, json, stay.epoch) == 1
     }
 }

@@ -19,6 +19,7 @@ struct DatabaseSightTests {
             inserted: log + 10,
             now: Timestamp(secondsSinceEpoch: 1_800_000_000 + now),
             isClockWatched: true,
+            serverStart: Timestamp(secondsSinceEpoch: 1_700_000_000),
             uptime: .seconds(uptime)
         )
     }

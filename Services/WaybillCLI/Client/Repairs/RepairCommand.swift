@@ -119,7 +119,10 @@ struct RepairCommand: AsyncParsableCommand {
     }
 
     struct Run: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Runs a stored plan, or goes on with it.")
+        static let configuration = CommandConfiguration(
+            abstract: "Runs a stored plan, or goes on with it.",
+            discussion: "Ends with 0 when it ran; `waybill repair show` tells what became of each item."
+        )
 
         @OptionGroup var server: ServerOptions
         @OptionGroup var repair: RepairArgument

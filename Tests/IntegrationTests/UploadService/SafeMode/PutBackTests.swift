@@ -44,6 +44,10 @@ struct PutBackTests {
 
     private func notice(_ kept: String, _ world: RestoredWorld, _ service: ServiceUnderTest) async throws {
         #expect(try await service.state(of: kept) == "DELETED")
+        // Nobody has looked at what has started, though the copy is not a minute old: until then nothing is destroyed.
+        #expect(try await SafeMode.isOn(on: service.pool))
+        try await service.letTimePass()
+        try await service.expectNothingOrdered()
         // Whoever looks at identity and epoch alone finds nothing.
         #expect(try await !world.watch(service.pool, service: "another").look())
         #expect(try await !SafeMode.isOn(on: service.pool))

@@ -84,7 +84,8 @@ struct CanaryTests {
             _ = try await service.pool.execute(Self.makeDue)
             func line() async throws -> String {
                 let answer = try await service.send(.GET, "/readyz?verbose", as: nil)
-                #expect(answer.status == 200)
+                // At first the checks that are required have not been made.
+                guard answer.status == 200 else { return "" }
                 return answer.text.split(separator: "\n").first { $0.contains("canary") }.map(String.init)
                     ?? ""
             }
