@@ -89,6 +89,14 @@ public final class ThrowawayCluster: Sendable {
         try await start("-c restore_command=/bin/false -c hot_standby=off")
     }
 
+    /// Ends the server and starts it as a replica that follows nobody: it can be read, as it was, and not written.
+    public func becomeReplica() async throws {
+        try await stop("fast")
+        try await run(["/bin/sh", "-c", ": > \(folder)/data/standby.signal"])
+        if geteuid() == 0 { try await run(["/bin/chown", "postgres", "\(folder)/data/standby.signal"]) }
+        try await start("-c restore_command=/bin/false")
+    }
+
     /// A copy of its disk, as a volume's snapshot is one. The server must be stopped.
     ///
     /// - Returns: where it lies; it goes with the cluster.

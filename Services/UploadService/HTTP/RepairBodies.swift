@@ -1,4 +1,5 @@
 import Determinism
+import EventContracts
 import HTTPServing
 import Hummingbird
 
@@ -58,6 +59,9 @@ struct SelectionBody: Codable {
         )
         guard max(findingIDs?.count ?? 0, objectKeys?.count ?? 0) <= 10_000 else {
             throw RequestRefusal.body("has more than 10000 finding_ids or object_keys")
+        }
+        guard objectKeys?.allSatisfy({ ObjectKey($0) != nil }) ?? true else {
+            throw RequestRefusal.body("has object_keys that are not keys of files")
         }
         if isOfSurvey ?? false {
             guard checkID == nil, findingIDs == nil, kinds == nil,

@@ -12,7 +12,8 @@ extension Repairs {
     /// Makes a plan that adopts objects, as the survey proposes, and stores it. It may be run while safe mode is on: it takes nothing
     /// away.
     ///
-    /// - Parameter keys: only these objects; nil for all that are listed.
+    /// - Parameter keys: these objects, listed or not: each is looked at before it is adopted. Nil for all that are listed; once they are
+    ///   adopted the survey is made anew and lists the next.
     func planAdoptions(
         of keys: [String]?,
         by actor: String,
@@ -47,29 +48,37 @@ extension Repairs {
     private static func adoptions(in survey: String, _ keys: [String]?) -> [SurveyedLoss] {
         struct Survey: Decodable { let losses: [SurveyedLoss] }
         let losses = (try? JSONDecoder().decode(Survey.self, from: Data(survey.utf8)))?.losses ?? []
-        var seen: Set<String> = []
-        return losses.filter { loss in
-            guard loss.proposal == Loss.Proposal.adopt.rawValue, let key = loss.objectKey,
-                keys?.contains(key) ?? true
-            else { return false }
-            return seen.insert(key).inserted
+        var (listed, order): ([String: SurveyedLoss], [String]) = ([:], [])
+        for loss in losses where loss.proposal == Loss.Proposal.adopt.rawValue {
+            // The bucket's own word, which comes last, says more than the index's.
+            guard let key = loss.objectKey else { continue }
+            if listed.updateValue(loss, forKey: key) == nil { order.append(key) }
         }
+        guard let keys else { return order.compactMap { listed[$0] } }
+        var seen: Set<String> = []
+        return keys.filter { seen.insert($0).inserted }.map { listed[$0] ?? SurveyedLoss(objectKey: $0) }
     }
 }
 
 /// As it stands in the survey's report.
 private struct SurveyedLoss: Decodable {
     let proposal: String
-    let fileID: String?
-    let uploadID: String?
+    var fileID: String?
+    var uploadID: String?
     let objectKey: String?
-    let size: Int64?
+    var size: Int64?
 
     enum CodingKeys: String, CodingKey {
         case proposal, size
         case fileID = "file_id"
         case uploadID = "upload_id"
         case objectKey = "object_key"
+    }
+
+    /// Named by somebody, where the list ended before.
+    init(objectKey: String) {
+        proposal = Loss.Proposal.adopt.rawValue
+        self.objectKey = objectKey
     }
 
     func item(_ number: Int) -> RepairItem {

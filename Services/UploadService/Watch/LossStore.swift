@@ -24,6 +24,16 @@ enum LossStore {
          ORDER BY object_key LIMIT $3
         """
 
+    private static let hasEndedPlan: Statement = """
+        SELECT EXISTS (SELECT 1 FROM repair_plans WHERE check_id = $1 AND finished_at > $2)
+        """
+    /// In this stay.
+    private static let refused: Statement = """
+        SELECT DISTINCT i.object_key FROM repair_plans p JOIN repair_items i ON i.plan_id = p.id
+         WHERE p.check_id = $1 AND p.started_at > (SELECT max(entered_at) FROM safe_mode WHERE left_at IS NULL)
+           AND i.state IN ('SKIPPED', 'FAILED') AND i.object_key = ANY ($2::text[])
+        """
+
     struct FileRow: Sendable {
         let version: Int64
         let state: String
@@ -68,6 +78,24 @@ enum LossStore {
         var keys: [String] = []
         for row in try await pool.query(openKeys, instant, key, limit) { keys.append(try row.text(0)) }
         return keys
+    }
+
+    /// Whether a plan of adoptions has come to its end since.
+    static func hasEndedPlan(
+        since instant: Timestamp,
+        on pool: PostgresPool
+    ) async throws(DatabaseError) -> Bool {
+        try await pool.query(hasEndedPlan, RepairPlan.survey, instant).first?.bool(0) ?? false
+    }
+
+    /// Those of `keys` whose adoption was tried and could not be done.
+    static func refused(_ keys: [String], on pool: PostgresPool) async throws(DatabaseError) -> Set<String> {
+        guard !keys.isEmpty else { return [] }
+        var refused: Set<String> = []
+        for row in try await pool.query(Self.refused, RepairPlan.survey, keys) {
+            refused.insert(try row.text(0))
+        }
+        return refused
     }
 
     /// Those of `keys` that a row has.

@@ -21,7 +21,8 @@ extension Wiring {
             bucket: bucket,
             indexer: surroundings.indexer,
             time: frame.time,
-            logger: frame.makeLogger(LossSurvey.name)
+            logger: frame.makeLogger(LossSurvey.name),
+            requestsPerSecond: surroundings.checks.requestsPerSecond
         )
         var watches = [
             ProgramService(incarnation),

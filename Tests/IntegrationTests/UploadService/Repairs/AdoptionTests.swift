@@ -12,7 +12,7 @@ import Testing
 @testable import UploadService
 
 /// Both services and their databases; the test carries the events.
-@Suite("I43 an object that lost its row becomes the file it was", .timeLimit(.minutes(4)))
+@Suite("an object that lost its row becomes the file it was", .timeLimit(.minutes(4)))
 struct AdoptionTests {
     private static let bytes = Array(String(repeating: "bytes that were acknowledged\n", count: 400).utf8)
 

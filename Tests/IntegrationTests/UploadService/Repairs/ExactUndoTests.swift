@@ -20,7 +20,7 @@ import TransactionalOutbox
 @testable import ObjectStore
 @testable import UploadService
 
-@Suite("I43 an undo brings back exactly what was", .timeLimit(.minutes(3)))
+@Suite("an undo brings back exactly what was", .timeLimit(.minutes(3)))
 struct ExactUndoTests {
     /// What may differ: its version and time rise, and the indexer is asked to read it again.
     private static let row: Statement = """

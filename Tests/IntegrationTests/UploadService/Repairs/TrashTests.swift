@@ -20,7 +20,7 @@ import TransactionalOutbox
 @testable import UploadService
 
 /// Both services, their databases and one bucket; the test carries the events.
-@Suite("I37 what is taken away comes back byte for byte", .timeLimit(.minutes(4)))
+@Suite("what is taken away comes back byte for byte", .timeLimit(.minutes(4)))
 struct TrashAndUndoTests {
     private static let text = String(repeating: "bytes nobody has a row for\n", count: 500)
 
