@@ -85,8 +85,8 @@ struct TrashEpochTests {
         /// The epoch begins while an order is half done.
         @Test(
             arguments: [
-                (.beforeObjectPut, true), (.afterObjectPut, true), (.beforeBytesDeleted, true),
-                (.afterBytesDeleted, false),
+                (.beforeTrashCopied, true), (.afterTrashCopied, true), (.beforeOriginalDeleted, true),
+                (.afterOriginalDeleted, false),
             ] as [(FaultPoint, Bool)]
         )
         func whatIsHalfDoneGoesNoFurther(_ point: FaultPoint, _ stays: Bool) async throws {
