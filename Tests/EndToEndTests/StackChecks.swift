@@ -58,9 +58,8 @@ struct StackChecks: Sendable {
         let text = try await stack.send("GET", .uploadService, path, fields: accept, token: token).text
         var found: [String: String] = [:]
         for line in text.split(separator: "\n") {
-            let members = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: String]
             let all = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any] ?? [:]
-            let kind = all["kind"] as? String ?? members?["kind"] ?? "?"
+            let kind = all["kind"] as? String ?? "?"
             found["\(kind) \(all["subject"] as? String ?? "?")"] = all["detail"] as? String ?? ""
         }
         return found

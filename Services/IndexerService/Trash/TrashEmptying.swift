@@ -61,7 +61,10 @@ struct TrashEmptying: Service {
                     actor: TrashSaga.auditActor,
                     action: "trash.emptied",
                     subject: due.trashKey,
-                    reason: "plan \(due.planID.text): its time in the trash is over"
+                    reason: "plan \(due.planID.text): its time in the trash is over",
+                    before: AuditEntry.object([
+                        "object_key": due.objectKey, "trash_key": due.trashKey, "state": due.state,
+                    ])
                 )
                 try await AuditTrail.append(entry, in: tx)
                 return true

@@ -74,7 +74,12 @@ extension TrashSaga {
                 actor: Self.auditActor,
                 action: "object.trashed",
                 subject: order.objectKey,
-                reason: "plan \(order.planID.text): to \(trashKey)"
+                reason: "plan \(order.planID.text): to \(trashKey)",
+                before: AuditEntry.object([
+                    "object_key": order.objectKey, "size": "\(facts.size)", "etag": facts.etag,
+                    "version_id": facts.versionID,
+                ]),
+                after: AuditEntry.object(["trash_key": trashKey])
             )
             try await AuditTrail.append(entry, in: tx)
             return true
@@ -129,7 +134,13 @@ extension TrashSaga {
                 throw StepFailure.transient("the object is neither in the trash nor where it was")
             }
             try await bucket.confirm()
-            try await audit("object.restored", order, "from \(trashKey)")
+            try await audit(
+                "object.restored",
+                order,
+                "from \(trashKey)",
+                before: ["trash_key": trashKey, "size": "\(entry.size)", "etag": entry.etag],
+                after: ["object_key": key]
+            )
             try faults.step(.beforeTrashReturned)
             try await mover.copy(trashKey, facts, to: key)
             try faults.step(.afterTrashReturned)

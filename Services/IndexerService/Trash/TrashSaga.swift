@@ -66,7 +66,12 @@ struct TrashSaga: Sendable {
             return try await quarantine(order, trashKey, size, etag)
         case .restore(let trashKey, let size): return try await restore(order, trashKey, size)
         case .abort(let id):
-            try await audit("multipart.aborted", order, id)
+            try await audit(
+                "multipart.aborted",
+                order,
+                id,
+                before: ["object_key": order.objectKey, "multipart_id": id, "tenant": order.tenant]
+            )
             try await store.abortMultipartUpload(order.objectKey, uploadID: id)
             return .aborted
         }
@@ -88,13 +93,21 @@ struct TrashSaga: Sendable {
 
     static let void = "the order is of an earlier epoch of the database"
 
-    func audit(_ action: String, _ order: Order, _ what: String) async throws(DatabaseError) {
+    func audit(
+        _ action: String,
+        _ order: Order,
+        _ what: String,
+        before: [String: String?],
+        after: [String: String?]? = nil
+    ) async throws(DatabaseError) {
         try await AuditTrail.append(
             AuditEntry(
                 actor: Self.auditActor,
                 action: action,
                 subject: order.objectKey,
-                reason: "plan \(order.planID.text): \(what)"
+                reason: "plan \(order.planID.text): \(what)",
+                before: AuditEntry.object(before),
+                after: after.map { AuditEntry.object($0) }
             ),
             on: pool
         )

@@ -51,7 +51,14 @@ extension ConsistencyChecks {
     func cancel(_ id: UUID, by actor: String) async throws(CheckRefusal) -> StoredCheck {
         do {
             _ = try await recorded(
-                AuditEntry(actor: actor, action: "check.cancelled", subject: id.text, reason: "asked for")
+                AuditEntry(
+                    actor: actor,
+                    action: "check.cancelled",
+                    subject: id.text,
+                    reason: "asked for",
+                    before: AuditEntry.object(["state": StoredCheck.State.running.rawValue]),
+                    after: AuditEntry.object(["state": StoredCheck.State.cancelled.rawValue])
+                )
             ) { tx throws(DatabaseError) in try await CheckStore.cancel(id, in: tx) }
         } catch { throw .database(error) }
         return try await find(id)

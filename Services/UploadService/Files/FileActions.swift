@@ -1,3 +1,4 @@
+import AuditTrail
 import Determinism
 import EventBinding
 import EventContracts
@@ -64,16 +65,37 @@ struct FileActions: Sendable {
                 }
                 try Outbox.append(deleted.stateEvent, in: tx)
                 try SagaStore.insert(DeleteSaga.new(for: deleted), wakeAt: deleted.deleteAfter, in: tx)
+                if isImmediate { try await Self.recordPurge(of: file, deleted, by: owner, in: tx) }
                 return deleted
             case .deleted where isImmediate:
                 guard let ended = try await FileStore.endRetention(of: file, in: tx) else { return file }
                 try Outbox.append(ended.stateEvent, in: tx)
                 try await SagaStore.wake(kind: DeleteSaga.kind, subject: file.id, in: tx)
+                try await Self.recordPurge(of: file, ended, by: owner, in: tx)
                 return ended
             case .deleted, .purging, .purged:
                 return file
             }
         }
+    }
+
+    /// Who has the bytes go for good, and what they were. The canary's own file is nobody's: it goes once a minute.
+    private static func recordPurge(
+        of file: File,
+        _ changed: File,
+        by owner: Owner,
+        in tx: borrowing Transaction
+    ) async throws {
+        guard owner != Canary.owner else { return }
+        let entry = AuditEntry(
+            actor: "\(owner.tenant)/\(owner.name)",
+            action: "file.purge",
+            subject: file.id.text,
+            reason: "asked for with purge",
+            before: try ShadowRow(file).encoded(),
+            after: try ShadowRow(changed).encoded()
+        )
+        try await AuditTrail.append(entry, in: tx)
     }
 
     /// Takes a file out of the trash, as long as its time there is not over: an accepted purge is final. Restoring it again changes nothing. What was in

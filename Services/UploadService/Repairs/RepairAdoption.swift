@@ -1,3 +1,4 @@
+import AuditTrail
 import Determinism
 import EventBinding
 import EventContracts
@@ -57,7 +58,7 @@ extension Repairs {
     func abandonAdoption(
         _ item: StoredRepairItem,
         in tx: borrowing Transaction
-    ) async throws -> StoredRepairItem.State? {
+    ) async throws -> RepairTakenBack? {
         guard item.shadow == nil else {
             try await RepairItemStore.settle(item, .done, "not undone: the upload had a row before", in: tx)
             return nil
@@ -72,6 +73,10 @@ extension Repairs {
         try await FileStore.forget(gone, in: tx)
         try await UploadStore.forget(gone.uploadID, in: tx)
         try await RepairItemStore.settle(item, .undone, "the row is gone, the object stays", in: tx)
-        return .undone
+        return RepairTakenBack(
+            state: .undone,
+            before: item.item.found(["version": "\(version)", "file_id": gone.id.text]),
+            after: AuditEntry.object(["told_as": gone.stateEvent.type.rawValue, "version": "\(gone.version)"])
+        )
     }
 }

@@ -53,6 +53,22 @@ struct RepairGuard: Sendable {
         try requireOneTime(here.now)
     }
 
+    /// What must hold to take a plan back: the database's rows are the newest there are, and its clock tells the time. Another
+    /// incarnation than that of the plan will do once an operator has left its safe mode: what lies in the trash must be able to
+    /// come back after a failover too. While safe mode is on only what its survey proposed is taken back.
+    func requireUndo(_ plan: RepairPlan, in tx: borrowing Transaction) async throws {
+        guard let here = try await RepairSourceStore.surroundings(in: tx) else {
+            throw RepairFailure.refused(.replica)
+        }
+        if try await SafeMode.isOn(in: tx) {
+            guard plan.incarnation == here.incarnation else {
+                throw RepairFailure.refused(.incarnationChanged)
+            }
+            guard plan.isOfSurvey else { throw RepairFailure.refused(.safeMode) }
+        }
+        try requireOneTime(here.now)
+    }
+
     func requireBucket() async throws(RepairFailure) {
         do { try await bucket.confirm() } catch { throw .refused(.foreignBucket("\(error)")) }
     }

@@ -101,6 +101,7 @@ extension Repairs {
                         action: "repair.run",
                         subject: plan.id.text,
                         reason: plan.reason,
+                        before: AuditEntry.object(["state": plan.state.rawValue]),
                         after: #"{"hash":"\#(plan.hash.hex)","is_confirmed":\#(isConfirmed)}"#
                     ),
                     in: tx

@@ -1,3 +1,4 @@
+import AuditTrail
 import EventContracts
 import PostgresClient
 import SagaEngine
@@ -17,28 +18,43 @@ extension Repairs {
             return .skip("no doomed upload has the key")
         }
         if try await SagaStore.wake(kind: ReapSaga.kind, subject: upload, in: tx) {
-            return .done("the removal is asked for again", before: nil, after: nil, version: nil)
+            return Self.due("the removal is asked for again", item, [ReapSaga.kind], wasLost: false)
         }
         guard try await reapAnew(upload, in: tx) else { return .skip("no doomed upload has the key") }
-        return .done(Self.begunAnew(ReapSaga.kind), before: nil, after: nil, version: nil)
+        return Self.due(Self.begunAnew(ReapSaga.kind), item, [ReapSaga.kind], wasLost: true)
     }
 
     /// One saga or another has brought the row where it is; those of them that are there are woken, and if there is none the one that
     /// the row's state calls for begins again.
     func wake(_ item: RepairItem, in tx: borrowing Transaction) async throws -> RepairVerdict {
-        var wokenCount = 0
+        var woken: [String] = []
         for kind in [UploadSaga.kind, CompleteSaga.kind, ReapSaga.kind] {
             guard let upload = item.uploadID else { break }
-            if try await SagaStore.wake(kind: kind, subject: upload, in: tx) { wokenCount += 1 }
+            if try await SagaStore.wake(kind: kind, subject: upload, in: tx) { woken.append(kind) }
         }
-        if let file = item.fileID {
-            if try await SagaStore.wake(kind: DeleteSaga.kind, subject: file, in: tx) { wokenCount += 1 }
+        if let file = item.fileID, try await SagaStore.wake(kind: DeleteSaga.kind, subject: file, in: tx) {
+            woken.append(DeleteSaga.kind)
         }
-        if wokenCount > 0 { return .done("its saga is due now", before: nil, after: nil, version: nil) }
+        if !woken.isEmpty { return Self.due("its saga is due now", item, woken, wasLost: false) }
         guard let kind = try await beginAnew(item, in: tx) else {
             return .skip("nothing is owed, or what is owed has no saga")
         }
-        return .done(Self.begunAnew(kind), before: nil, after: nil, version: nil)
+        return Self.due(Self.begunAnew(kind), item, [kind], wasLost: true)
+    }
+
+    private static func due(
+        _ outcome: String,
+        _ item: RepairItem,
+        _ sagas: [String],
+        wasLost: Bool
+    ) -> RepairVerdict {
+        let kinds = sagas.joined(separator: " ")
+        return .done(
+            outcome,
+            before: item.found(["sagas": kinds, "sagas_were": wasLost ? "lost" : "waiting"]),
+            after: AuditEntry.object(["sagas": kinds, "sagas_are": "due"]),
+            version: nil
+        )
     }
 
     private static func begunAnew(_ kind: String) -> String { "its saga, \(kind), was lost and begins again" }

@@ -104,13 +104,16 @@ extension Repairs {
             try await audit(item, plan, actor, before, after, in: tx)
             return .done
         case .order:
-            try await order(item, in: tx)
-            try await audit(item, plan, actor, nil, nil, in: tx)
+            let order = try await order(item, in: tx)
+            try await audit(item, plan, actor, item.item.found(), order.record, in: tx)
             return .ordered
         }
     }
 
-    private func order(_ item: StoredRepairItem, in tx: borrowing Transaction) async throws {
+    private func order(
+        _ item: StoredRepairItem,
+        in tx: borrowing Transaction
+    ) async throws -> StoredRepairItem.Order {
         guard let id = item.orderID else { throw DatabaseError.unexpectedResult("an order without a key") }
         var order = try await RepairItemStore.order(item, id: id, .ordered, in: tx)
         if item.item.action == .quarantine, let key = item.item.objectKey.flatMap({ ObjectKey($0) }) {
@@ -127,6 +130,7 @@ extension Repairs {
             throw DatabaseError.unexpectedResult("an item that cannot be ordered")
         }
         try Outbox.append(event, in: tx)
+        return order
     }
 
     /// Last in its transaction: the trail's head stays locked until the commit.

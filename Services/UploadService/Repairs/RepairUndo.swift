@@ -1,5 +1,6 @@
 import AuditTrail
 import Determinism
+import Digests
 import EventBinding
 import EventContracts
 import FaultPoints
@@ -29,6 +30,7 @@ extension Repairs {
     private func beginUndo(_ plan: RepairPlan, _ actor: String) async throws(RepairFailure) {
         do {
             try await pool.withTransaction { (tx: borrowing Transaction) async throws -> Void in
+                try await guardian.requireUndo(plan, in: tx)
                 guard try await RepairPlanStore.startUndo(plan.id, by: actor, in: tx) else {
                     throw RepairFailure.refused(.state(plan.state))
                 }
@@ -37,7 +39,9 @@ extension Repairs {
                         actor: actor,
                         action: "repair.undo",
                         subject: plan.id.text,
-                        reason: plan.reason
+                        reason: plan.reason,
+                        before: AuditEntry.object(["state": plan.state.rawValue, "hash": plan.hash.hex]),
+                        after: AuditEntry.object(["state": RepairPlan.State.undoing.rawValue])
                     ),
                     in: tx
                 )
@@ -68,15 +72,18 @@ extension Repairs {
                 guard let item = try await RepairItemStore.lock(plan.id, item.item.number, in: tx) else {
                     return nil
                 }
-                guard let state = try await takeBack(item, in: tx) else { return nil }
+                try await guardian.requireUndo(plan, in: tx)
+                guard let taken = try await takeBack(item, in: tx) else { return nil }
                 let entry = AuditEntry(
                     actor: actor,
                     action: "repair.undo.\(item.item.action.rawValue)",
                     subject: item.item.subject,
-                    reason: "plan \(plan.id.text), item \(item.item.number)"
+                    reason: "plan \(plan.id.text), item \(item.item.number): \(plan.reason)",
+                    before: taken.before,
+                    after: taken.after
                 )
                 try await AuditTrail.append(entry, in: tx)
-                return state
+                return taken.state
             }
             if let state { figures.count(item.item.action, state) }
         } catch { throw RepairFailure(error) }
@@ -87,11 +94,15 @@ extension Repairs {
     private func takeBack(
         _ item: StoredRepairItem,
         in tx: borrowing Transaction
-    ) async throws -> StoredRepairItem.State? {
+    ) async throws -> RepairTakenBack? {
         switch (item.state, item.item.action) {
         case (.planned, _), (.waiting, _):
             try await RepairItemStore.settle(item, .skipped, "the plan was undone first", in: tx)
-            return .skipped
+            return RepairTakenBack(
+                state: .skipped,
+                before: item.item.found(["item": item.state.rawValue]),
+                after: AuditEntry.object(["item": StoredRepairItem.State.skipped.rawValue])
+            )
         case (.ordered, .quarantine), (.done, .quarantine), (.failed, .quarantine):
             return try await orderBack(item, in: tx)
         // Its answer is still to come; then it is done, and stays so.
@@ -106,22 +117,22 @@ extension Repairs {
     private func orderBack(
         _ item: StoredRepairItem,
         in tx: borrowing Transaction
-    ) async throws -> StoredRepairItem.State {
-        guard let id = item.order?.id else {
+    ) async throws -> RepairTakenBack {
+        guard let given = item.order else {
             throw DatabaseError.unexpectedResult("an item without its order")
         }
-        let order = try await RepairItemStore.order(item, id: id, .undoing, in: tx)
+        let order = try await RepairItemStore.order(item, id: given.id, .undoing, in: tx)
         guard let event = item.orderEvent(order, isUndo: true) else {
             throw DatabaseError.unexpectedResult("an order that cannot be taken back")
         }
         try Outbox.append(event, in: tx)
-        return .undoing
+        return RepairTakenBack(state: .undoing, before: given.record, after: order.record)
     }
 
     private func bringBack(
         _ item: StoredRepairItem,
         in tx: borrowing Transaction
-    ) async throws -> StoredRepairItem.State? {
+    ) async throws -> RepairTakenBack? {
         guard let id = item.item.fileID, let file = try await FileStore.lock(id, in: tx),
             file.version == item.afterVersion
         else {
@@ -148,6 +159,10 @@ extension Repairs {
             try await SagaStore.remove(kind: DeleteSaga.kind, subject: file.id, in: tx)
         }
         try await RepairItemStore.settle(item, .undone, "version \(back.version), AVAILABLE", in: tx)
-        return .undone
+        return RepairTakenBack(
+            state: .undone,
+            before: try ShadowRow(file).encoded(),
+            after: try ShadowRow(back).encoded()
+        )
     }
 }

@@ -1,3 +1,4 @@
+import AuditTrail
 import Determinism
 import EventBinding
 import EventContracts
@@ -88,12 +89,31 @@ extension Repairs {
         }
     }
 
-    /// The newest version's event, byte for byte as it was.
+    /// The newest version's event, byte for byte as it was: if it is still the version that was missed, and still missed.
     private func republish(_ item: RepairItem, in tx: borrowing Transaction) async throws -> RepairVerdict {
         guard let id = item.fileID, let file = try await FileStore.lock(id, in: tx) else {
             return .skip("there is no such file")
         }
+        guard file.version == item.rowVersion else {
+            return .skip("the file has moved on: version \(file.version)")
+        }
+        let gap = PublicationGap(
+            fileID: id,
+            tenant: file.tenant,
+            version: file.version,
+            publishedVersion: 0
+        )
+        guard try await !FileStore.lock(unpublished: [gap], in: tx).isEmpty else {
+            return .skip("the version is on the topic")
+        }
         try Outbox.append(file.stateEvent, in: tx)
-        return .done("version \(file.version) is told again", before: nil, after: nil, version: nil)
+        // On its way again: no check takes it for missed before the relay has passed it.
+        try await PublicationStore.touch([id], in: tx)
+        return .done(
+            "version \(file.version) is told again",
+            before: item.found(),
+            after: AuditEntry.object(["event": file.stateEvent.type.rawValue, "version": "\(file.version)"]),
+            version: nil
+        )
     }
 }

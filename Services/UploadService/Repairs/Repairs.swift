@@ -78,6 +78,8 @@ struct Repairs: Sendable {
         } catch { throw .interrupted }
     }
 
+    /// Stores a plan, and that it was made, by whom and why.
+    ///
     /// - Parameter keyed: stores the answer in the same transaction.
     func keep(
         _ new: NewRepairPlan,
@@ -88,6 +90,17 @@ struct Repairs: Sendable {
                 try await RepairPlanStore.insert(new.plan, in: tx)
                 try await RepairItemStore.insert(new.items, of: new.plan.id, in: tx)
                 try await keyed?.store(new, in: tx)
+                // Last: the trail's head stays locked until the commit.
+                try await AuditTrail.append(
+                    AuditEntry(
+                        actor: new.plan.createdBy,
+                        action: "repair.planned",
+                        subject: new.plan.id.text,
+                        reason: new.plan.reason,
+                        after: new.plan.record
+                    ),
+                    in: tx
+                )
             }
         } catch { throw RepairFailure(error) }
         return new.plan

@@ -71,8 +71,10 @@ private struct RepairPlot {
         try await TokenStore(stack.uploadDatabase).insert(token, for: caller)
         (file, lostKey) = try await Self.loseObject(stack)
         let check = UUID()
-        _ = try await stack.uploadDatabase.execute(Self.check, check)
-        _ = try await stack.uploadDatabase.execute(Self.missing, check, file)
+        let database = stack.uploadDatabase
+        _ = try await database.execute(PlantedFindings.check, check, true, #"{"checked":{"objects":3}}"#)
+        let id = try #require(UUID(uuidString: file))
+        _ = try await database.execute(PlantedFindings.file, check, "missing_object", id)
         var objects: [String: String] = [:]
         for number in 1...2 {
             let id = UUID().uuidString.lowercased()
@@ -84,8 +86,8 @@ private struct RepairPlot {
                 try await $0.put(key, body: .bytes(ByteBuffer(string: text))).etag
             }
             let size = Int64(text.utf8.count)
-            _ = try await stack.uploadDatabase.execute(Self.sighting, key, etag, size)
-            _ = try await stack.uploadDatabase.execute(Self.orphan, check, key, etag, size)
+            _ = try await database.execute(PlantedFindings.sighting, key, etag, size, 172_800, 3)
+            _ = try await database.execute(PlantedFindings.object, check, "orphan_object", key, size, etag)
         }
         let answer = try await stack.send(
             "POST",
@@ -173,27 +175,6 @@ private struct RepairPlot {
 
     private static let indexed: Statement =
         "SELECT object_key FROM files WHERE id::text = $1 AND index_state = 'INDEXED'"
-    private static let check: Statement = """
-        INSERT INTO consistency_checks (id, requested_by, mode, digests, state, incarnation, is_complete,
-                                        is_consistent, progress, report, finished_at)
-        SELECT $1, 'test', 'full', 'none', 'COMPLETED',
-               system_identifier::text || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8), true, false, '{}',
-               '{"checked":{"objects":3}}', clock_timestamp() FROM pg_control_system()
-        """
-    private static let missing: Statement = """
-        INSERT INTO consistency_findings (check_id, kind, subject, file_id, upload_id, tenant, object_key, row_version,
-                                          row_state, size, etag, detail)
-        SELECT $1, 'missing_object', object_key, id, upload_id, tenant, object_key, version, state, size, etag, 'planted'
-          FROM files WHERE id::text = $2
-        """
-    private static let sighting: Statement = """
-        INSERT INTO orphan_sightings (object_key, etag, size, first_seen_at, last_seen_at, sightings)
-        VALUES ($1, $2, $3, clock_timestamp() - interval '2 days', clock_timestamp(), 3)
-        """
-    private static let orphan: Statement = """
-        INSERT INTO consistency_findings (check_id, kind, subject, object_key, etag, size, detail)
-        VALUES ($1, 'orphan_object', $2, $2, $3, $4, 'planted')
-        """
     private static let pass: Statement = "UPDATE leases SET expires = '-infinity' WHERE name = 'repair'"
     private static let state: Statement = "SELECT state FROM repair_plans WHERE id::text = $1"
     private static let counts: Statement = """

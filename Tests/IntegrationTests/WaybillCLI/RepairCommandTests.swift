@@ -1,28 +1,19 @@
-import AccessTokens
-import AsyncHTTPClient
 import Determinism
-import Digests
-import EventContracts
-import FaultPoints
 import Foundation
-import HTTPServing
-import Logging
-import NIOCore
-import NIOHTTP1
 import ObjectStore
 import PostgresClient
-import SagaEngine
-import ServiceBootstrap
-import ServiceParts
 import TestSupport
 import Testing
-import TransactionalOutbox
 
 @testable import UploadService
 
 @Suite("waybill repair and waybill quota", .timeLimit(.minutes(3)))
 struct RepairCommandTests {
     private func waybill(_ service: ServiceUnderTest, _ arguments: String...) async throws -> TestCommand {
+        try await waybill(service, arguments)
+    }
+
+    private func waybill(_ service: ServiceUnderTest, _ arguments: [String]) async throws -> TestCommand {
         try await TestCommand.run(
             "WaybillCLI",
             arguments,
@@ -67,8 +58,34 @@ struct RepairCommandTests {
         }
     }
 
+    @Test func findingsArePicked() async throws {
+        try await ServiceUnderTest.withRepairs { service in
+            let check = try await service.plantCheck()
+            for number in 0..<3 {
+                let object = try await service.plantObject("orphan \(number)")
+                try await service.plantFinding(.orphanObject, of: object, in: check)
+            }
+            let rows = try await service.pool.query("SELECT id, object_key FROM consistency_findings")
+            let (first, last) = (try #require(rows.first), try #require(rows.last))
+            let picked = [
+                "--finding", "\(try first.int64(0))", "--finding", "\(try last.int64(0))",
+            ]
+            let arguments = ["repair", "plan", "--reason", "x", "--check", check.uuidString] + picked
+            let planned = try await waybill(service, arguments + ["--json"])
+            #expect(planned.exitCode == 0, "\(planned.output)")
+            #expect(json(planned)["item_count"].number == 2 && json(planned)["harmful_items"].number == 2)
+            let left = try await waybill(service, arguments + ["--action", "leave", "--json"])
+            #expect(json(left)["item_count"].number == 2 && json(left)["harmful_items"].number == 0)
+            let shown = try await waybill(service, ["repair", "show", json(left)["id"].text ?? ""])
+            #expect(shown.standardOutput.contains(try last.text(1)), "\(shown.output)")
+        }
+    }
+
     @Test(arguments: [
         ["repair", "show", "1"], ["repair", "plan"],
+        ["repair", "plan", "--reason", "x", "--finding", "1"],
+        ["repair", "plan", "--reason", "x", "--check", "c", "--action", "leave"],
+        ["repair", "plan", "--reason", "x", "--check", "c", "--finding", "1", "--scope", "orphaned-files"],
         ["repair", "plan", "--reason", "x", "--policy", "orphan"],
         ["repair", "plan", "--reason", "x", "--safe-mode", "--policy", "orphan_object=adopt"],
         ["repair", "plan", "--reason", "x", "--scope", "some"], ["repair", "list", "--limit", "0"],

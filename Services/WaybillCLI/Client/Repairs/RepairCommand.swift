@@ -27,6 +27,10 @@ struct RepairCommand: AsyncParsableCommand {
         @Option(help: "A check's id; the newest complete one when absent.") var check: String?
         @Option(help: "KIND=ACTION, such as missing_object=remove; may be repeated.") var policy: [String] =
             []
+        @Option(help: "Only this finding of --check, by its number; may be repeated.") var finding: [Int64] =
+            []
+        @Option(help: "What is to be done about every --finding, instead of its kind's first action.")
+        var action: String?
         @Flag(help: "Instead of a check's findings: adopt what the survey of safe mode proposes.")
         var safeMode =
             false
@@ -37,25 +41,46 @@ struct RepairCommand: AsyncParsableCommand {
             guard !safeMode || check == nil && policy.isEmpty && scope == .full else {
                 throw ValidationError("--safe-mode goes with neither --check nor --scope nor --policy.")
             }
+            guard finding.isEmpty || check != nil && !safeMode && policy.isEmpty && scope == .full else {
+                throw ValidationError("--finding needs --check, and goes with neither --scope nor --policy.")
+            }
+            guard action == nil || !finding.isEmpty else {
+                throw ValidationError("--action is for what --finding names; see --policy.")
+            }
+            _ = try chosen()
         }
 
-        func run() async throws {
+        private func chosen() throws -> [String: String] {
             var chosen: [String: String] = [:]
             for pair in policy {
                 let halves = pair.split(separator: "=", omittingEmptySubsequences: false)
                 guard halves.count == 2 else { throw ValidationError("--policy is KIND=ACTION.") }
                 chosen[String(halves[0])] = String(halves[1])
             }
-            let cleanup = CleanupAsked(checkID: check, policy: chosen.isEmpty ? nil : chosen, reason: reason)
+            return chosen
+        }
+
+        private func asked(_ policy: [String: String]) throws(ClientFailure) -> APIRequest {
+            if safeMode {
+                return try APIRequest(.POST, "/api/v1/repairs", document: AdoptionAsked(reason: reason))
+            }
+            if let check, !finding.isEmpty {
+                let picked = SelectionAsked(
+                    checkID: check,
+                    findingIDs: finding,
+                    action: action,
+                    reason: reason
+                )
+                return try APIRequest(.POST, "/api/v1/repairs", document: picked)
+            }
+            let cleanup = CleanupAsked(checkID: check, policy: policy.isEmpty ? nil : policy, reason: reason)
+            return try APIRequest(.POST, "/api/v1/uploads/cleanup/\(scope.rawValue)", document: cleanup)
+        }
+
+        func run() async throws {
+            let policy = try chosen()
             let plan = try await server.use { (api: APIClient) async throws(ClientFailure) -> RepairFacts in
-                var request =
-                    safeMode
-                    ? try APIRequest(.POST, "/api/v1/repairs", document: AdoptionAsked(reason: reason))
-                    : try APIRequest(
-                        .POST,
-                        "/api/v1/uploads/cleanup/\(scope.rawValue)",
-                        document: cleanup
-                    )
+                var request = try asked(policy)
                 // Sent again without one it would make a second plan.
                 request.idempotencyKey = UUID.version7(at: api.time.now, from: api.random).text
                 return try await api.ask(request, for: RepairFacts.self)

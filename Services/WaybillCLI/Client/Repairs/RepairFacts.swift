@@ -10,6 +10,20 @@ struct CleanupAsked: Encodable, Sendable {
     }
 }
 
+/// The same, for findings that were picked.
+struct SelectionAsked: Encodable, Sendable {
+    let checkID: String
+    let findingIDs: [Int64]
+    let action: String?
+    let reason: String
+
+    enum CodingKeys: String, CodingKey {
+        case action, reason
+        case checkID = "check_id"
+        case findingIDs = "finding_ids"
+    }
+}
+
 /// The same, for what the survey of safe mode proposes.
 struct AdoptionAsked: Encodable, Sendable {
     let isOfSurvey = true

@@ -6,7 +6,6 @@ import NIOCore
 import NIOHTTP1
 import ObjectStore
 import PostgresClient
-import TestSupport
 import Testing
 
 @testable import UploadService

@@ -1,21 +1,11 @@
-import AccessTokens
 import AsyncHTTPClient
 import Determinism
-import Digests
-import EventContracts
-import FaultPoints
 import Foundation
-import HTTPServing
-import Logging
 import NIOCore
 import NIOHTTP1
 import PostgresClient
-import SagaEngine
-import ServiceBootstrap
 import ServiceParts
-import TestSupport
 import Testing
-import TransactionalOutbox
 
 @testable import ObjectStore
 @testable import UploadService

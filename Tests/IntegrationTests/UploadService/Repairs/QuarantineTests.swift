@@ -1,21 +1,12 @@
 import AsyncHTTPClient
 import Determinism
-import Digests
 import EventContracts
-import FaultPoints
 import Foundation
-import HTTPServing
-import Logging
 import NIOCore
 import NIOHTTP1
 import ObjectStore
 import PostgresClient
-import SagaEngine
-import ServiceBootstrap
-import ServiceParts
-import TestSupport
 import Testing
-import TransactionalOutbox
 
 @testable import UploadService
 
@@ -154,7 +145,7 @@ struct QuarantineTests {
             let listed = try await service.store.listMultipartUploads(prefix: "", after: nil, limit: 100)
                 .uploads
             for upload in listed {
-                _ = try await service.pool.execute(Self.plantMultipart, check, upload.uploadID, upload.key)
+                try await service.plantLeak(upload, in: check)
             }
             let plan = try await service.plan(check)
             let outcome = try await service.repairs.run(plan.id, by: "ops/root", confirm: nil)
@@ -170,8 +161,4 @@ struct QuarantineTests {
     private static let adoptUpload: Statement = "UPDATE uploads SET object_key = $1"
     private static let adoptFile: Statement = "UPDATE files SET object_key = $1"
     private static let openSession: Statement = "SELECT object_key, s3_upload_id FROM uploads"
-    private static let plantMultipart: Statement = """
-        INSERT INTO consistency_findings (check_id, kind, subject, object_key, multipart_id, detail)
-        VALUES ($1, 'leaked_multipart', $2, $3, $2, 'planted')
-        """
 }

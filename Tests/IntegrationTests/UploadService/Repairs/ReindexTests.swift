@@ -5,7 +5,6 @@ import NIOHTTP1
 import ObjectStore
 import PostgresClient
 import ServiceBootstrap
-import TestSupport
 import Testing
 
 @testable import UploadService

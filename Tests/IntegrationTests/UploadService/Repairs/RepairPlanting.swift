@@ -1,22 +1,14 @@
-import AccessTokens
 import AsyncHTTPClient
 import Determinism
-import Digests
 import EventContracts
-import FaultPoints
 import Foundation
-import HTTPServing
-import Logging
 import NIOCore
-import NIOHTTP1
 import ObjectStore
 import PostgresClient
-import SagaEngine
 import ServiceBootstrap
 import ServiceParts
 import TestSupport
 import Testing
-import TransactionalOutbox
 
 @testable import UploadService
 
@@ -51,7 +43,7 @@ extension ServiceUnderTest {
     /// As if so many checks had seen it, over so many seconds.
     func plantSightings(of object: OrphanSample, count: Int = 2, seconds: Int = 90_000) async throws {
         _ = try await pool.execute(
-            Self.plantSighting,
+            PlantedFindings.sighting,
             object.key,
             object.etag,
             object.size,
@@ -63,7 +55,7 @@ extension ServiceUnderTest {
     func plantCheck(isComplete: Bool = true, objects: Int = 1_000) async throws -> UUID {
         let id = UUID.version7(at: SystemTime().now, from: SystemRandom())
         _ = try await pool.execute(
-            Self.plantCheck,
+            PlantedFindings.check,
             id,
             isComplete,
             #"{"checked":{"objects":\#(objects)}}"#
@@ -73,7 +65,7 @@ extension ServiceUnderTest {
 
     func plantFinding(_ kind: RepairKind, of object: OrphanSample, in check: UUID) async throws {
         _ = try await pool.execute(
-            Self.plantObjectFinding,
+            PlantedFindings.object,
             check,
             kind.rawValue,
             object.key,
@@ -84,12 +76,12 @@ extension ServiceUnderTest {
 
     /// A multipart upload under way, as if no row knew of it.
     func plantLeak(_ upload: UploadsPage.Upload, in check: UUID) async throws {
-        _ = try await pool.execute(Self.plantLeak, check, upload.uploadID, upload.key)
+        _ = try await pool.execute(PlantedFindings.leak, check, upload.uploadID, upload.key)
     }
 
     func plantFileFinding(_ kind: RepairKind, of file: String, in check: UUID) async throws {
         _ = try await pool.execute(
-            Self.plantFileFinding,
+            PlantedFindings.file,
             check,
             kind.rawValue,
             UUID(uuidString: file) ?? UUID()
@@ -159,31 +151,6 @@ extension ServiceUnderTest {
         return lines
     }
 
-    private static let plantSighting: Statement = """
-        INSERT INTO orphan_sightings VALUES ($1, $2, $3,
-               clock_timestamp() - make_interval(secs => $4::bigint), clock_timestamp(), $5::bigint)
-        """
-    private static let plantCheck: Statement = """
-        INSERT INTO consistency_checks (id, requested_by, mode, digests, state, incarnation, is_complete,
-                                        is_consistent, progress, report, finished_at)
-        SELECT $1, 'test', 'full', 'none', 'COMPLETED',
-               system_identifier::text || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8), $2, false, '{}',
-               $3::text::jsonb, clock_timestamp() FROM pg_control_system()
-        """
-    private static let plantObjectFinding: Statement = """
-        INSERT INTO consistency_findings (check_id, kind, subject, object_key, size, etag, detail)
-        VALUES ($1, $2, $3, $3, $4, $5, 'planted')
-        """
-    private static let plantLeak: Statement = """
-        INSERT INTO consistency_findings (check_id, kind, subject, object_key, multipart_id, detail)
-        VALUES ($1, 'leaked_multipart', $2, $3, $2, 'planted')
-        """
-    private static let plantFileFinding: Statement = """
-        INSERT INTO consistency_findings (check_id, kind, subject, file_id, upload_id, tenant, object_key, row_version,
-                                          row_state, size, etag, detail)
-        SELECT $1, $2, id::text, id, upload_id, tenant, object_key, version, state, size, etag, 'planted'
-          FROM files WHERE id = $3
-        """
     private static let types: Statement = """
         SELECT headers[array_position(headers, 'ce_type') + 1] FROM outbox ORDER BY id
         """

@@ -1,19 +1,10 @@
-import AsyncHTTPClient
 import Determinism
-import Digests
-import EventContracts
 import FaultPoints
 import Foundation
-import HTTPServing
-import Logging
-import NIOCore
-import NIOHTTP1
 import ObjectStore
 import PostgresClient
-import SagaEngine
 import ServiceBootstrap
 import ServiceParts
-import TestSupport
 import Testing
 import TransactionalOutbox
 

@@ -1,22 +1,15 @@
 import AsyncHTTPClient
 import Determinism
 import Digests
-import EventContracts
-import FaultPoints
 import Foundation
-import HTTPServing
-import Logging
 import NIOCore
 import NIOHTTP1
 import ObjectStore
 import PostgresClient
-import SagaEngine
 import ServiceBootstrap
 import ServiceParts
 import Synchronization
-import TestSupport
 import Testing
-import TransactionalOutbox
 
 @testable import UploadService
 

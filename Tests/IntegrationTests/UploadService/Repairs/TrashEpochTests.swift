@@ -1,12 +1,9 @@
-import Determinism
 import EventContracts
 import FaultPoints
 import Foundation
 import ObjectStore
 import PostgresClient
-import ServiceBootstrap
 import ServiceParts
-import TestSupport
 import Testing
 
 @testable import UploadService

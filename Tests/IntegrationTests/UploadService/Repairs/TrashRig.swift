@@ -1,13 +1,9 @@
-import AsyncHTTPClient
 import Determinism
-import Digests
 import EventContracts
 import FaultPoints
 import Foundation
 import HTTPServing
 import Logging
-import NIOCore
-import NIOHTTP1
 import ObjectStore
 import PostgresClient
 import SagaEngine
