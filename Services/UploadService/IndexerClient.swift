@@ -48,8 +48,12 @@ final class IndexerClient: Sendable {
     }
 
     /// Nil when the index says that it has never heard of the file.
-    func entry(of fileID: UUID) async throws(IndexerFailure) -> IndexEntry? {
-        do { return try Self.decode(IndexEntry.self, from: try await get(Self.path(of: fileID))) } catch {
+    ///
+    /// - Parameter words: asks also whether a search of its owner for them finds it.
+    func entry(of fileID: UUID, foundBy words: String? = nil) async throws(IndexerFailure) -> IndexEntry? {
+        let query = words.map { "?q=\(Self.encoded($0))" } ?? ""
+        let path = "/api/v1/index/entries/\(fileID.text)\(query)"
+        do { return try Self.decode(IndexEntry.self, from: try await get(path)) } catch {
             // Only its own word counts: a 404 of something in between tells nothing.
             guard case .refused(404, "ENTRY_NOT_FOUND") = error else { throw error }
             return nil
@@ -63,7 +67,9 @@ final class IndexerClient: Sendable {
     /// Must be called once, when no call is under way.
     func shutdown() async { try? await http.shutdown() }
 
-    private static func path(of fileID: UUID) -> String { "/api/v1/index/entries/\(fileID.text)" }
+    private static func encoded(_ text: String) -> String {
+        text.utf8.map { ($0 < 16 ? "%0" : "%") + String($0, radix: 16) }.joined()
+    }
 
     private func get(_ path: String) async throws(IndexerFailure) -> ByteBuffer {
         var request = HTTPClientRequest(url: settings.url + path)
@@ -131,6 +137,8 @@ struct IndexEntry: Codable, Equatable, Sendable {
     /// Hexadecimal.
     var sha256: String?
     var objectKey: String?
+    /// Whether a search finds it; nil unless that was asked.
+    var isFound: Bool?
 
     enum CodingKeys: String, CodingKey {
         case version, state, tenant, owner, name, size, sha256
@@ -138,6 +146,7 @@ struct IndexEntry: Codable, Equatable, Sendable {
         case indexState = "index_state"
         case contentType = "content_type"
         case objectKey = "object_key"
+        case isFound = "is_found"
     }
 }
 

@@ -47,7 +47,13 @@ struct TokenCommand: AsyncParsableCommand {
                     let roles = Role.allCases.map(\.rawValue).joined(separator: ", ")
                     throw ValidationError("Roles are a comma-separated list of: \(roles).")
                 }
-                return Caller(tenant: tenant, principal: principal, roles: Set(known))
+                let caller = Caller(tenant: tenant, principal: principal, roles: Set(known))
+                guard !caller.isCanary else {
+                    throw ValidationError(
+                        "Nobody may speak for the tenant \(tenant): its files are in no view."
+                    )
+                }
+                return caller
             }
         }
 

@@ -1,3 +1,5 @@
+import EventContracts
+
 /// What a caller may do beyond its own files.
 public enum Role: String, Sendable, Hashable, CaseIterable {
     case user
@@ -17,6 +19,9 @@ public struct Caller: Sendable, Hashable {
         self.principal = principal
         self.roles = roles
     }
+
+    /// Of the canary's tenant, for which nobody speaks: whoever did would see its files.
+    public var isCanary: Bool { tenant == CanaryTenant.name }
 }
 
 /// Turns a bearer token into its caller.

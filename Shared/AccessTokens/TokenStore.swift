@@ -34,11 +34,15 @@ public struct TokenStore: CallerAuthenticator {
         guard let row = try await pool.query(Self.find, Self.digest(of: token)).first else { return nil }
         // A role this program does not know grants nothing.
         let roles = try row.textArray(2).compactMap(Role.init(rawValue:))
-        return Caller(tenant: try row.text(0), principal: try row.text(1), roles: Set(roles))
+        let caller = Caller(tenant: try row.text(0), principal: try row.text(1), roles: Set(roles))
+        return caller.isCanary ? nil : caller
     }
 
     /// Lets `token` speak for `caller`. The same token may be stored in the database of each service.
+    ///
+    /// - Throws: `.invalidValue` for the canary's tenant: nothing was stored.
     public func insert(_ token: String, for caller: Caller) async throws(DatabaseError) {
+        guard !caller.isCanary else { throw .invalidValue("the tenant \(caller.tenant) is nobody's") }
         _ = try await pool.execute(
             Self.insert,
             Self.digest(of: token),

@@ -9,7 +9,7 @@ import ServiceBootstrap
 import struct FoundationEssentials.UUID
 
 /// `GET /api/v1/index/entries?after=&limit=` and `/api/v1/index/entries/{id}`: what the index holds, of all tenants, for
-/// whoever compares it with the files themselves.
+/// whoever compares it with the files themselves. With `?q=` the second also says whether the owner's search for that finds it.
 struct EntryRoutes: Sendable {
     static let path = "api/v1/index/entries"
     private static let limits = 1...5_000
@@ -47,10 +47,17 @@ struct EntryRoutes: Sendable {
     }
 
     private func entry(_ request: Request, _ context: ServiceContext) async throws -> Response {
-        _ = try QueryItems(request.uri.query, known: [], code: Self.parameterCode)
+        let query = try QueryItems(request.uri.query, known: ["q"], code: Self.parameterCode)
+        let search = try query.text("q") == nil ? nil : SearchRequest(query: request.uri.query)
         var found: (entry: IndexEntry, facts: EntryFacts)?
+        var isFound: Bool?
         if let id = context.parameters.get("id").flatMap({ UUID(text: $0) }) {
-            do { found = try await store.find(id) } catch { throw Self.problem(of: error) }
+            do {
+                found = try await store.find(id)
+                if let search, let facts = found?.facts {
+                    isFound = try await store.isFound(id, facts, by: search)
+                }
+            } catch { throw Self.problem(of: error) }
         }
         guard let found else {
             throw Problem(
@@ -59,11 +66,13 @@ struct EntryRoutes: Sendable {
                 detail: "The index holds nothing of such a file."
             )
         }
-        return Self.response(Self.document(found.entry, found.facts))
+        return Self.response(Self.document(found.entry, found.facts, isFound: isFound))
     }
 
-    static func document(_ entry: IndexEntry, _ facts: EntryFacts) -> String {
-        "\(entry.json.dropLast()),\(facts.members)}"
+    /// - Parameter isFound: nil when it was not asked for.
+    static func document(_ entry: IndexEntry, _ facts: EntryFacts, isFound: Bool? = nil) -> String {
+        let search = isFound.map { ",\"is_found\":\($0)" } ?? ""
+        return "\(entry.json.dropLast())\(search),\(facts.members)}"
     }
 
     // Not a wrapper that takes a closure: Swift 6.3.1 crashes on that one in release builds (2026-11-21).

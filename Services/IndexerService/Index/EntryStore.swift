@@ -29,6 +29,16 @@ struct EntryStore: Sendable {
         guard let row = try await pool.query(Self.find, fileID).first else { return nil }
         return (try IndexEntry(row), try EntryFacts(row))
     }
+
+    /// Whether a search of the file's owner has it on its first page: the statement that serves searches says so.
+    func isFound(
+        _ fileID: UUID,
+        _ facts: EntryFacts,
+        by search: SearchRequest
+    ) async throws(DatabaseError) -> Bool {
+        let hits = try await SearchStore(pool).search(search, tenant: facts.tenant, owner: facts.owner)
+        return hits.prefix(search.limit).contains { $0.fileID == fileID }
+    }
 }
 
 /// What the index holds of one file.

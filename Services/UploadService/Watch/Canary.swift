@@ -8,7 +8,7 @@ import ServiceBootstrap
 
 import struct FoundationEssentials.UUID
 
-/// A file that nobody sent makes its whole way: stored, told, indexed, deleted, removed. When it does not arrive, users' files do
+/// A file that nobody sent makes its whole way: stored, told, indexed, found, deleted, removed. When it does not arrive, users' files do
 /// not either.
 ///
 /// Its tenant is nobody's, so that it is in no user's view. What a round leaves behind is the first thing the next one clears away,
@@ -31,7 +31,7 @@ struct Canary: Sendable {
     let actions: FileActions
     let pool: PostgresPool
     let store: any ObjectStore
-    /// Nil: the index is believed what it answers over the topic.
+    /// Nil: the index is believed what it answers over the topic, and no search is asked.
     let indexer: IndexerClient?
     let time: any TimeSource
     let random: any RandomSource
@@ -44,7 +44,7 @@ struct Canary: Sendable {
     /// - Throws: `Stuck` with the station that was not reached; the file is left to the next round.
     func circle() async throws {
         for (id, _) in try await RoundStore.unfinished(of: Self.owner, on: pool) { try await clear(id) }
-        let id = try await create()
+        let (id, word) = try await create()
         try await reach("indexed") {
             guard try await RoundStore.standing(of: id, on: pool)?.indexState == .indexed else {
                 return false
@@ -52,6 +52,10 @@ struct Canary: Sendable {
             guard let indexer else { return true }
             let entry = try await indexer.entry(of: id)
             return entry?.state == .live && entry?.indexState == IndexState.indexed.rawValue
+        }
+        try await reach("found by a search") {
+            guard let indexer else { return true }
+            return try await indexer.entry(of: id, foundBy: word)?.isFound ?? false
         }
         try await clear(id)
         try await RoundStore.prune(
@@ -62,9 +66,10 @@ struct Canary: Sendable {
         )
     }
 
-    private func create() async throws -> UUID {
-        let text = "canary \(String(random.nextUInt64(), radix: 36)) \(time.now.rfc3339)\n"
-        let body = ByteBuffer(string: text)
+    /// - Returns: the file's id, and a word that only its bytes hold.
+    private func create() async throws -> (id: UUID, word: String) {
+        let word = "w" + String(random.nextUInt64(), radix: 36)
+        let body = ByteBuffer(string: "\(Self.name) \(word) \(time.now.rfc3339)\n")
         let file = IncomingFile(
             name: try FileName("canary-\(UUID.version7(at: time.now, from: random).text).txt"),
             contentType: ContentType(declared: "text/plain"),
@@ -77,7 +82,7 @@ struct Canary: Sendable {
                 }
             )
         )
-        return try await receive.receive(file, of: Self.owner).id
+        return (try await receive.receive(file, of: Self.owner).id, word)
     }
 
     /// Deletes a file for good, and waits until nothing is left of it anywhere.
@@ -86,9 +91,10 @@ struct Canary: Sendable {
         try await reach("purged") {
             try await RoundStore.standing(of: id, on: pool)?.state == .purged
         }
-        try await reach("out of the index") {
+        try await reach("out of the index and its searches") {
             guard let indexer else { return true }
-            return try await indexer.entry(of: id).map { $0.state == .purged } ?? false
+            let entry = try await indexer.entry(of: id, foundBy: Self.name)
+            return entry?.state == .purged && entry?.isFound == false
         }
         guard try await store.head(file.objectKey.text) == nil else {
             throw Stuck(description: "the bytes of a purged file are still in the bucket")

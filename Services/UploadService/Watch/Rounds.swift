@@ -81,8 +81,7 @@ struct Rounds: Service {
             try await RoundStore.fail(name, "\(error)", on: pool)
             throw error
         }
-        let jitter = self.jitter > .zero ? random.jitter(upTo: self.jitter) : .zero
-        return try await RoundStore.finish(name, under: lease, jitter: jitter, on: pool)
+        return try await RoundStore.finish(name, under: lease, jitter: random.jitter(upTo: jitter), on: pool)
     }
 
     private struct LeaseLost: Error {}

@@ -34,6 +34,9 @@ struct ScheduledPlan: Sendable {
 struct Scheduler: Sendable {
     static let name = "scheduler"
 
+    /// At most so much later than `interval` the next run comes, so that several deployments do not all begin at once.
+    static func jitterLimit(every interval: Duration) -> Duration { interval / 10 }
+
     let work: any ScheduledWork
     /// Whether a plan is carried out without being asked for.
     let cleansAutomatically: Bool

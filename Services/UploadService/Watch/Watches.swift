@@ -70,7 +70,8 @@ extension Wiring {
             logger: surroundings.makeLogger(Scheduler.name)
         )
         let interval = settings.checkInterval
-        return Rounds(Scheduler.name, every: interval, jitter: interval / 10, surroundings) {
+        let jitter = Scheduler.jitterLimit(every: interval)
+        return Rounds(Scheduler.name, every: interval, jitter: jitter, surroundings) {
             try await scheduler.run()
         }
     }
