@@ -39,13 +39,17 @@ struct CheckWorld: Sendable {
     var pool: PostgresPool { service.pool }
 
     /// - Parameter list: instead of the store's own listing.
-    func tools(list: ObjectListing.Lister? = nil, store: S3Store? = nil) -> CheckTools {
+    func tools(
+        list: ObjectListing.Lister? = nil,
+        store: S3Store? = nil,
+        indexer: IndexerClient? = nil
+    ) -> CheckTools {
         let store = store ?? service.store
         return CheckTools(
             pool: pool,
             store: store,
             bucket: BucketIdentity(store: store, pool: pool),
-            indexer: nil,
+            indexer: indexer,
             budget: RequestBudget(requestsPerSecond: settings.requestsPerSecond, time: SystemTime()),
             settings: settings,
             time: SystemTime(),

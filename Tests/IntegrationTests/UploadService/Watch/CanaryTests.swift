@@ -6,6 +6,7 @@ import Logging
 import NIOHTTP1
 import ObjectStore
 import PostgresClient
+import ServiceBootstrap
 import TestSupport
 import Testing
 
@@ -48,6 +49,48 @@ struct CanaryTests {
             )
             let told = try await IndexerWorld.answers(on: service.pool).map(\.type)
             #expect(told == [.fileStored, .fileDeleted, .filePurging, .filePurged])
+        }
+    }
+
+    private static let loseWords: [Statement] = [
+        """
+        CREATE FUNCTION lose_words() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN NEW.search := NULL; RETURN NEW; END $$
+        """,
+        "CREATE TRIGGER lose BEFORE INSERT OR UPDATE ON documents FOR EACH ROW EXECUTE FUNCTION lose_words()",
+    ]
+
+    /// An index that says INDEXED is not enough: its owner's search must have the file.
+    @Test(arguments: [true, false])
+    func theSearchIsAStation(_ findsIt: Bool) async throws {
+        try await with { service, _, indexer in
+            for statement in findsIt ? [] : Self.loseWords { _ = try await indexer.pool.execute(statement) }
+            try await IndexOverHTTP.serve(indexer.pool) { client in
+                let canary = Canary(
+                    receive: service.wiring.receive,
+                    actions: service.wiring.actions,
+                    pool: service.pool,
+                    store: service.store,
+                    indexer: client,
+                    time: SystemTime(),
+                    random: SystemRandom(),
+                    patience: .seconds(findsIt ? 30 : 5),
+                    pause: .milliseconds(100)
+                )
+                let circle: @Sendable () async throws -> Bool = {
+                    try await canary.circle()
+                    return true
+                }
+                if findsIt {
+                    #expect(try await service.relaying(to: indexer, circle))
+                    #expect(try await RoundStore.unfinished(of: Canary.owner, on: service.pool).isEmpty)
+                } else {
+                    let stuck = await #expect(throws: Canary.Stuck.self) {
+                        try await service.relaying(to: indexer, circle)
+                    }
+                    #expect(stuck?.description == "the file is not found by a search")
+                }
+            }
         }
     }
 

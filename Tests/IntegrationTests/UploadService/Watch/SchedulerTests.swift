@@ -74,6 +74,10 @@ extension Task where Success == Never, Failure == Never {
 )
 struct SchedulerTests {
     private static let makeDue: Statement = "UPDATE rounds SET since = '-infinity', finished_at = NULL"
+    private static let endedBefore: Statement = """
+        UPDATE rounds SET jitter = make_interval(secs => $1::bigint),
+               finished_at = clock_timestamp() - make_interval(secs => $2::bigint)
+        """
     private static let letLeasesEnd: Statement = "UPDATE leases SET expires = '-infinity'"
 
     private func settings(_ cleans: Bool) -> RoundSettings {
@@ -146,6 +150,17 @@ struct SchedulerTests {
             #expect(try await service.wiring.scheduler(work, settings(true)).turn())
             #expect(work.steps.withLock { $0 } == (isPlanned ? ["check", "plan", "clean"] : ["check"]))
             #expect(work.planned.withLock { $0 } == (isPlanned ? [last.id] : []))
+        }
+    }
+
+    /// An hour between runs; the last one has drawn so many seconds more.
+    @Test(arguments: [(300, 3_899, false), (300, 3_901, true), (0, 3_601, true)])
+    func theNextRunWaitsForTheJitterToo(_ jitter: Int, _ age: Int, _ isDue: Bool) async throws {
+        try await ServiceUnderTest.run { service async throws in
+            _ = try await service.pool.execute(Self.endedBefore, jitter, age)
+            let work = NotedWork()
+            #expect(try await service.wiring.scheduler(work, settings(false)).turn() == isDue)
+            #expect(work.steps.withLock { $0 }.isEmpty != isDue)
         }
     }
 
