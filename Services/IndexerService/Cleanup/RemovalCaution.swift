@@ -21,9 +21,9 @@ struct RemovalCaution: Sendable {
     /// - Returns: the newer epoch that makes the order void; nil when it counts.
     /// - Throws: `.waiting` in safe mode.
     func epoch(voiding version: Int64) async throws(StepFailure) -> Int64? {
-        let isHeld: Bool
-        do { isHeld = try await SafeMode.isOn(on: pool) } catch { throw .transient("\(error)") }
-        guard !isHeld else { throw .waiting(SafeMode.pause) }
+        let pause: Duration?
+        do { pause = try await SafeMode.pause(on: pool) } catch { throw .transient("\(error)") }
+        if let pause { throw .waiting(pause) }
         let newest: Int64
         do { newest = try await marks.newest() } catch { throw .transient("object store: \(error)") }
         return FileVersion.epoch(of: version) < newest ? newest : nil

@@ -74,8 +74,12 @@ extension Repairs {
         keeping keeper: LeaseKeeper
     ) async throws(RepairFailure) -> RepairSight {
         let keeping = Task { await keeper.keep() }
-        defer { keeping.cancel() }
-        return try await look(at: item)
+        let sight: Result<RepairSight, RepairFailure>
+        do { sight = .success(try await look(at: item)) } catch { sight = .failure(error) }
+        // One caller at a time: whoever renews it next waits for this one's end.
+        keeping.cancel()
+        await keeping.value
+        return try sight.get()
     }
 
     private func settle(

@@ -63,8 +63,8 @@ struct ReapSaga: Sendable {
         _ discard: UploadStore.Discard,
         in tx: borrowing Transaction
     ) async throws {
-        let isHeld = try await SafeMode.isOn(in: tx)
-        if !isHeld {
+        let held = try await SafeMode.pause(in: tx)
+        if held == nil {
             let doorbell = self.doorbell
             tx.afterCommit { doorbell.ring() }
             try Outbox.append(upload.discarded(discard), in: tx)
@@ -76,7 +76,7 @@ struct ReapSaga: Sendable {
             subject: upload.uploadID,
             context: try upload.encoded()
         )
-        let pause = isHeld ? min(SafeMode.pause, patience) : patience
+        let pause = min(held ?? patience, patience)
         try SagaStore.insert(saga, wakeAt: discard.at.advanced(by: pause), in: tx)
     }
 

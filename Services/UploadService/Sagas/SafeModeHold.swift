@@ -6,6 +6,6 @@ extension SafeMode {
     /// To be called in the transaction of a step that destroys, or orders it: in safe mode the step waits, and nothing of it is
     /// written.
     static func hold(in tx: borrowing Transaction) async throws {
-        if try await isOn(in: tx) { throw StepFailure.waiting(pause) }
+        if let pause = try await pause(in: tx) { throw StepFailure.waiting(pause) }
     }
 }

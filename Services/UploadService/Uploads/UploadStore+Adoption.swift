@@ -39,14 +39,7 @@ extension UploadStore {
         guard let state = UploadState(rawValue: try row.text(5)) else {
             throw .unexpectedResult("a row of uploads has a state this program does not know")
         }
-        let stored = StoredUpload(
-            uploadID: try row.uuid(0),
-            fileID: try row.uuid(1),
-            tenant: try row.text(2),
-            owner: try row.text(3),
-            objectKey: try row.text(4)
-        )
-        return (stored, state)
+        return (try StoredUpload(row), state)
     }
 
     /// - Returns: false when a row has the upload's id, its file's or its key.

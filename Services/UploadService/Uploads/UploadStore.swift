@@ -148,14 +148,7 @@ enum UploadStore {
         in tx: borrowing Transaction
     ) async throws(DatabaseError) -> [(upload: StoredUpload, discard: Discard)] {
         try await tx.query(expire, reason, limit).map { row throws(DatabaseError) in
-            let upload = StoredUpload(
-                uploadID: try row.uuid(0),
-                fileID: try row.uuid(1),
-                tenant: try row.text(2),
-                owner: try row.text(3),
-                objectKey: try row.text(4)
-            )
-            return (upload, try Discard(row, from: 5))
+            (try StoredUpload(row), try Discard(row, from: 5))
         }
     }
 
@@ -175,5 +168,18 @@ enum UploadStore {
     ) async throws(DatabaseError) -> UploadState? {
         guard let row = try await tx.query(lockState, upload).first else { return nil }
         return UploadState(rawValue: try row.text(0))
+    }
+}
+
+extension StoredUpload {
+    /// - Parameter row: begins with id, file_id, tenant, owner, object_key.
+    init(_ row: Row) throws(DatabaseError) {
+        self.init(
+            uploadID: try row.uuid(0),
+            fileID: try row.uuid(1),
+            tenant: try row.text(2),
+            owner: try row.text(3),
+            objectKey: try row.text(4)
+        )
     }
 }

@@ -11,16 +11,22 @@ public enum SafeMode {
     public static let schema = SafeModeStore.schema
     /// Added to them. Frozen.
     public static let schemaOfClock = ClockStore.schema
-    /// What is held because of it is looked at again after this long.
-    public static let pause: Duration = .seconds(60)
-
     /// On also without a stay: before anybody has looked, and as long as nobody can vouch for the database's clock.
     public static func isOn(on pool: PostgresPool) async throws(DatabaseError) -> Bool {
-        try await SafeModeStore.isOn(on: pool)
+        try await pause(on: pool) != nil
     }
 
     public static func isOn(in tx: borrowing Transaction) async throws(DatabaseError) -> Bool {
-        try await SafeModeStore.isOn(in: tx)
+        try await pause(in: tx) != nil
+    }
+
+    /// - Returns: after how long what is held because of it is looked at again; nil when it is off.
+    public static func pause(on pool: PostgresPool) async throws(DatabaseError) -> Duration? {
+        try await SafeModeStore.pause(on: pool)
+    }
+
+    public static func pause(in tx: borrowing Transaction) async throws(DatabaseError) -> Duration? {
+        try await SafeModeStore.pause(in: tx)
     }
 
     public static func standing(on pool: PostgresPool) async throws(DatabaseError) -> Standing {

@@ -48,11 +48,12 @@ enum SafeModeStore {
         CREATE FUNCTION next_version(version bigint) RETURNS bigint LANGUAGE sql STABLE
         AS 'SELECT greatest(version, first_version()) + 1';
         """
-    /// In doubt it is on: also while nobody vouches for the clock by which ages are told.
-    private static let isOn: Statement = """
-        SELECT NOT EXISTS (SELECT 1 FROM incarnation JOIN incarnation_now USING (identity))
-            OR EXISTS (SELECT 1 FROM safe_mode WHERE left_at IS NULL)
-            OR NOT clock_is_watched()
+    /// In doubt it is on: also while nobody vouches for the clock by which ages are told. A stay lasts until somebody ends it; a
+    /// server that has only not been looked at yet is in a moment.
+    private static let pause: Statement = """
+        SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM incarnation JOIN incarnation_now USING (identity))
+                      OR EXISTS (SELECT 1 FROM safe_mode WHERE left_at IS NULL) THEN 60::bigint
+                    WHEN NOT clock_is_watched() THEN 2 END
         """
     private static let standing: Statement = """
         SELECT i.identity, n.identity, i.epoch, m.id, m.entered_at, m.was, m."is", m.cause,
@@ -80,12 +81,19 @@ enum SafeModeStore {
            AND EXISTS (SELECT 1 FROM incarnation JOIN incarnation_now USING (identity) WHERE epoch = $3)
         """
 
-    static func isOn(on pool: PostgresPool) async throws(DatabaseError) -> Bool {
-        try await pool.query(isOn).first?.bool(0) ?? true
+    static func pause(on pool: PostgresPool) async throws(DatabaseError) -> Duration? {
+        try pause(try await pool.query(pause))
     }
 
-    static func isOn(in tx: borrowing Transaction) async throws(DatabaseError) -> Bool {
-        try await tx.query(isOn).first?.bool(0) ?? true
+    static func pause(in tx: borrowing Transaction) async throws(DatabaseError) -> Duration? {
+        try pause(try await tx.query(pause))
+    }
+
+    private static func pause(_ rows: Rows) throws(DatabaseError) -> Duration? {
+        guard let row = rows.first else {
+            throw .unexpectedResult("the server did not tell whether safe mode is on")
+        }
+        return try row.optionalInt64(0).map { .seconds($0) }
     }
 
     static func standing(on pool: PostgresPool) async throws(DatabaseError) -> SafeMode.Standing {
