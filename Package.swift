@@ -123,7 +123,7 @@ let package = Package(
             ["Correlation", "Determinism", "FaultPoints", "PostgresClient", lifecycle, logging]
         ),
         shared("Leases", ["Determinism", "PostgresClient"]),
-        shared("AccessTokens", ["Determinism", "Digests", "EventContracts", "PostgresClient"]),
+        shared("AccessTokens", ["Determinism", "Digests", "PostgresClient"]),
         shared("AuditTrail", ["Determinism", "Digests", "PostgresClient"]),
         shared(
             "EventBinding",

@@ -1,5 +1,3 @@
-import EventContracts
-
 /// What a caller may do beyond its own files.
 public enum Role: String, Sendable, Hashable, CaseIterable {
     case user

@@ -1,3 +1,4 @@
+import AccessTokens
 import Determinism
 import EventContracts
 import Logging
