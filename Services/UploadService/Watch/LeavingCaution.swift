@@ -1,3 +1,4 @@
+import Determinism
 import FoundationEssentials
 import ObjectStore
 import PostgresClient
@@ -58,6 +59,15 @@ struct SurveyFacts: Decodable, Sendable {
     let complete: Bool
     /// Why a source could not be compared.
     let skipped: [String: String]
+    private let begun: String?
+
+    /// By the database's clock.
+    var begunAt: Timestamp? { begun.flatMap { Timestamp(rfc3339: $0) } }
+
+    private enum CodingKeys: String, CodingKey {
+        case complete, skipped
+        case begun = "begun_at"
+    }
 
     /// Nil until a survey was made.
     init?(_ stay: SafeMode.Stay) {
