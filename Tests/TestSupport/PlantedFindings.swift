@@ -7,7 +7,7 @@ public enum PlantedFindings {
         INSERT INTO consistency_checks (id, requested_by, mode, digests, state, incarnation, is_complete,
                                         is_consistent, progress, report, finished_at)
         SELECT $1, 'test', 'full', 'none', 'COMPLETED',
-               system_identifier::text || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8), $2, false, '{}',
+               system_identifier::text || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8), $2, false, '{"parts": {}}',
                $3::text::jsonb, clock_timestamp() FROM pg_control_system()
         """
     /// An object: the check, the kind, the key, the size, the ETag.
