@@ -122,6 +122,8 @@ func fileEvents(
             group: FileEventHandler.consumer,
             extra: config.kafka
         ),
+        // Events of different partitions are of different files.
+        width: 4,
         handler: FileEventHandler(time: frame.time, random: frame.random),
         pool: pool,
         time: frame.time,

@@ -1,4 +1,5 @@
 import KafkaClient
+import PostgresClient
 import TransactionalOutbox
 
 /// How many rows are under way at once.
@@ -33,20 +34,16 @@ struct Cut {
         return rows.prefix(limit).prefix { !mayBeRefused($0) }
     }
 
-    func mayBeRefused(_ row: OutboxRow) -> Bool {
-        let record = ProducerRecord(row.event)
-        let headers = record.headers.reduce(0) { $0 + $1.name.utf8.count + $1.value.count + 16 }
-        return record.key.count + record.value.count + headers + 512 > recordBytesLimit
-    }
+    func mayBeRefused(_ row: OutboxRow) -> Bool { row.byteCount > recordBytesLimit }
 }
 
 extension ProducerRecord {
-    init(_ event: OutboxEvent) {
+    init(_ row: OutboxRow) {
         self.init(
-            topic: event.topic,
-            key: Array(event.key.utf8),
-            value: event.payload,
-            headers: event.headers.map { ($0.name, Array($0.value.utf8)) }
+            topic: row.topic,
+            key: Array(row.key.utf8),
+            value: row.payload,
+            headers: RecordHeaders(bytes: row.headers.bytes, ends: row.headers.ends)
         )
     }
 }

@@ -122,8 +122,8 @@ struct RelayLoop: Service {
                 position = next
             }
             pause = .milliseconds(1)
-            guard try await publisher.publish(position, until: mustStop) else { return }
-            position = try await ticks.end(position)
+            guard let end = try await publisher.publish(position, until: mustStop) else { return }
+            position = end
         }
     }
 

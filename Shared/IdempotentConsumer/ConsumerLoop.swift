@@ -17,6 +17,7 @@ public struct ConsumerLoop<Handler: EventHandler>: Service {
     private let consumer: String
     private let topics: [String]
     private let settings: KafkaSettings
+    private let width: Int
     private let applier: BatchApplier<Handler>
     private let replayer: ParkedReplayer<Handler>
     private let pool: PostgresPool
@@ -26,11 +27,15 @@ public struct ConsumerLoop<Handler: EventHandler>: Service {
     private let logger: Logger
     public let figures = ConsumerFigures()
 
-    /// - Parameter consumer: names the inbox, the offsets and the consumer group; must never change.
+    /// - Parameters:
+    ///   - consumer: names the inbox, the offsets and the consumer group; must never change.
+    ///   - width: how many partitions are worked on at the same time; above 1 only where events of different partitions
+    ///     touch no row in common.
     public init(
         consumer: String,
         topics: [String],
         settings: KafkaSettings,
+        width: Int = 1,
         handler: Handler,
         pool: PostgresPool,
         time: any TimeSource,
@@ -41,6 +46,7 @@ public struct ConsumerLoop<Handler: EventHandler>: Service {
         self.consumer = consumer
         self.topics = topics
         self.settings = settings
+        self.width = width
         self.applier = BatchApplier(consumer: consumer, handler: handler, pool: pool)
         self.replayer = ParkedReplayer(
             replay: ParkedReplay(consumer: consumer, handler: handler, pool: pool),
@@ -85,9 +91,8 @@ public struct ConsumerLoop<Handler: EventHandler>: Service {
                 case .assigned(let partitions):
                     claims = await claim(partitions, on: kafka)
                 case .records(let records):
-                    for (partition, batch) in byPartition(records) {
-                        guard let claim = claims[partition] else { continue }
-                        switch await apply(batch, claim, on: kafka) {
+                    for (partition, outcome) in await apply(records.byPartition, claims, on: kafka) {
+                        switch outcome {
                         case .applied: continue
                         case .paused: tasks.addTask { await resume(partition, on: kafka) }
                         case .fenced: break events
@@ -171,6 +176,24 @@ public struct ConsumerLoop<Handler: EventHandler>: Service {
         case fenced
     }
 
+    /// Partitions side by side, each in a transaction of its own. Returns when all are done.
+    private func apply(
+        _ batches: [(partition: TopicPartition, records: [ConsumerRecord])],
+        _ claims: [TopicPartition: PartitionClaim],
+        on kafka: KafkaConsumer
+    ) async -> [(TopicPartition, Outcome)] {
+        await withTaskGroup(of: (TopicPartition, Outcome).self) { group in
+            var outcomes: [(TopicPartition, Outcome)] = []
+            for (index, batch) in batches.enumerated() {
+                if index >= width, let outcome = await group.next() { outcomes.append(outcome) }
+                guard let claim = claims[batch.partition] else { continue }
+                group.addTask { (batch.partition, await apply(batch.records, claim, on: kafka)) }
+            }
+            for await outcome in group { outcomes.append(outcome) }
+            return outcomes
+        }
+    }
+
     private func apply(
         _ records: [ConsumerRecord],
         _ claim: PartitionClaim,
@@ -221,28 +244,5 @@ public struct ConsumerLoop<Handler: EventHandler>: Service {
             if let partition = error.partition { $0.stoppedPartitions.insert(partition) }
         }
         logger.error("Kafka consumer failed", metadata: ["error": "\(error.name): \(error.message)"])
-    }
-
-    private func byPartition(_ records: [ConsumerRecord]) -> [(TopicPartition, [ConsumerRecord])] {
-        var order: [TopicPartition] = []
-        var groups: [TopicPartition: [ConsumerRecord]] = [:]
-        for record in records {
-            if groups[record.topicPartition] == nil { order.append(record.topicPartition) }
-            groups[record.topicPartition, default: []].append(record)
-        }
-        return order.map { ($0, groups[$0] ?? []) }
-    }
-}
-
-extension InboundRecord {
-    fileprivate init(_ record: ConsumerRecord) {
-        self.init(
-            topic: record.topic,
-            partition: record.partition,
-            offset: record.offset,
-            key: record.key,
-            value: record.value,
-            headers: record.headers
-        )
     }
 }

@@ -73,7 +73,7 @@ public struct BatchApplier<Handler: EventHandler>: Sendable {
         let parking = reason
         do {
             return try await applyInTransaction(on: pool) { tx in
-                try await InboxStore.park([ParkedRecord(record, reason: parking)], consumer: consumer, in: tx)
+                try InboxStore.park([ParkedRecord(record, reason: parking)], consumer: consumer, in: tx)
                 try await InboxStore.advance(consumer: consumer, claim, to: record.offset + 1, in: tx)
                 return BatchCounts(parked: 1)
             }
@@ -88,18 +88,19 @@ public struct BatchApplier<Handler: EventHandler>: Sendable {
         let decoded = records.map { (record: $0, meaning: handler.decode($0)) }
         return try await applyInTransaction(on: pool) { tx in
             // First, so that a holder that lost the partition fails before it does any work.
-            try await InboxStore.advance(consumer: consumer, claim, to: last.offset + 1, in: tx)
-            let keys = try await InboxStore.parkedKeys(
-                among: records.compactMap(\.key),
+            var plan = BatchPlan(decoded, parkedKeys: [])
+            let found = try await InboxStore.advance(
                 consumer: consumer,
+                claim,
+                to: last.offset + 1,
+                past: plan.events.map { ($0.id, $0.key) },
                 in: tx
             )
-            var plan = BatchPlan(decoded, parkedKeys: keys)
-            let fresh = try await InboxStore.remember(plan.eventIDs, consumer: consumer, in: tx)
-            plan.dropRepeats(keeping: fresh, isRepeatable: handler.isRepeatable)
+            if !found.parkedKeys.isEmpty { plan = BatchPlan(decoded, parkedKeys: found.parkedKeys) }
+            plan.dropRepeats(keeping: found.fresh, isRepeatable: handler.isRepeatable)
             let applied = try await InboxStore.seen(plan.waitingIDs, consumer: consumer, in: tx)
             plan.dropWaitingRepeats(applied, isRepeatable: handler.isRepeatable)
-            if !plan.parked.isEmpty { try await InboxStore.park(plan.parked, consumer: consumer, in: tx) }
+            try InboxStore.park(plan.parked, consumer: consumer, in: tx)
             if !plan.events.isEmpty { try await handler.apply(plan.events.map(\.event), in: tx) }
             return plan.counts
         }

@@ -1,6 +1,6 @@
 /// What to do with each record of a batch. Pure.
 struct BatchPlan<Event: Sendable> {
-    private(set) var events: [(event: Event, id: String)] = []
+    private(set) var events: [(event: Event, id: String, key: [UInt8]?)] = []
     private(set) var parked: [ParkedRecord] = []
     /// Those of `parked` that only wait behind another, by their place in it.
     private var waiting: [Int: (event: Event, id: String)] = [:]
@@ -20,7 +20,7 @@ struct BatchPlan<Event: Sendable> {
                     waiting[parked.count] = (event, id)
                     parked.append(ParkedRecord(record, reason: "waits behind an earlier record of its key"))
                 } else {
-                    events.append((event, id))
+                    events.append((event, id, record.key))
                 }
             }
         }
@@ -28,7 +28,6 @@ struct BatchPlan<Event: Sendable> {
         counts.applied = events.count
     }
 
-    var eventIDs: [String] { events.map(\.id) }
     var waitingIDs: [String] { Set(waiting.values.map(\.id)).sorted() }
 
     /// Keeps the first of each event that was not seen before, and what may be repeated.

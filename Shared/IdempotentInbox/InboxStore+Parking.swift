@@ -8,19 +8,17 @@ extension InboxStore {
         VALUES ($1, $2, $3, $4, $5, $6, $7::text[], $8::bytea[], $9)
         ON CONFLICT DO NOTHING
         """
-    private static let parkedKeys: Statement = """
-        SELECT DISTINCT key FROM parked_records WHERE consumer = $1 AND key = ANY ($2::bytea[])
-        """
     private static let parkedCount: Statement = "SELECT count(*) FROM parked_records WHERE consumer = $1"
 
-    public static func park(
+    /// They travel with the next statement, or with COMMIT.
+    static func park(
         _ records: [ParkedRecord],
         consumer: String,
         in tx: borrowing Transaction
-    ) async throws(DatabaseError) {
+    ) throws(DatabaseError) {
         for parked in records {
             let record = parked.record
-            try await tx.execute(
+            try tx.enqueue(
                 park,
                 consumer,
                 record.topic,
@@ -33,18 +31,6 @@ extension InboxStore {
                 parked.reason
             )
         }
-    }
-
-    /// - Returns: those of `keys` that have parked records; later events of theirs must wait behind them.
-    public static func parkedKeys(
-        among keys: [[UInt8]],
-        consumer: String,
-        in tx: borrowing Transaction
-    ) async throws(DatabaseError) -> Set<[UInt8]> {
-        guard !keys.isEmpty else { return [] }
-        var parked: Set<[UInt8]> = []
-        for row in try await tx.query(parkedKeys, consumer, keys) { parked.insert(try row.bytes(0)) }
-        return parked
     }
 
     public static func parkedCount(

@@ -20,6 +20,19 @@ public enum InboxStore {
            AND consumer_offsets.consumer = $1 AND consumer_offsets.topic = $2
         RETURNING consumer_offsets.partition, before.next_offset
         """
+    /// What is new among events whose keys have nothing parked, and the keys that have. One statement, so that both are seen at
+    /// the same moment.
+    private static let sort: Statement = """
+        WITH waiting AS (
+            SELECT DISTINCT key FROM parked_records WHERE consumer = $1 AND key = ANY ($3::bytea[])
+        ), fresh AS (
+            INSERT INTO inbox (consumer, event_id)
+            SELECT $1, id FROM unnest($2::text[], $3::bytea[]) AS new (id, key)
+             WHERE NOT EXISTS (SELECT FROM waiting WHERE waiting.key = new.key)
+            ON CONFLICT DO NOTHING RETURNING event_id
+        )
+        SELECT event_id, NULL::bytea FROM fresh UNION ALL SELECT NULL, key FROM waiting
+        """
     /// Never a caught duplicate-key error: that would abort the transaction.
     private static let remember: Statement = """
         INSERT INTO inbox (consumer, event_id) SELECT $1, unnest($2::text[])
@@ -58,18 +71,60 @@ public enum InboxStore {
         to nextOffset: Int64,
         in tx: borrowing Transaction
     ) async throws(InboxFailure) {
-        let count: Int
+        _ = try await advance(consumer: consumer, claim, to: nextOffset, and: [], in: tx)
+    }
+
+    /// The same in one round trip with more statements. The partition's row is held before they run, and they count only if it
+    /// is ours.
+    private static func advance(
+        consumer: String,
+        _ claim: PartitionClaim,
+        to nextOffset: Int64,
+        and more: [BoundStatement],
+        in tx: borrowing Transaction
+    ) async throws(InboxFailure) -> ArraySlice<Rows> {
+        let (topic, partition, epoch) = (claim.topic, claim.partition, claim.epoch)
+        let results: [Rows]
         do {
-            count = try await tx.execute(
-                advance,
-                consumer,
-                claim.topic,
-                claim.partition,
-                claim.epoch,
-                nextOffset
+            results = try await tx.pipeline(
+                [BoundStatement(advance, consumer, topic, partition, epoch, nextOffset)] + more
             )
         } catch { throw .database(error) }
-        guard count == 1 else { throw .fenced }
+        guard results.first?.affectedRowCount == 1 else { throw .fenced }
+        return results.dropFirst()
+    }
+
+    /// Moves the consumer on, and finds out in the same round trip what is to be done with `events`.
+    ///
+    /// - Returns: the ids that `consumer` had not seen before and whose keys have nothing parked, which are remembered if `tx` commits;
+    ///   and the keys that have parked records, behind which later events of theirs must wait.
+    /// - Throws: as ``advance(consumer:_:to:in:)``.
+    static func advance(
+        consumer: String,
+        _ claim: PartitionClaim,
+        to nextOffset: Int64,
+        past events: [(id: String, key: [UInt8]?)],
+        in tx: borrowing Transaction
+    ) async throws(InboxFailure) -> (fresh: Set<String>, parkedKeys: Set<[UInt8]>) {
+        let sorting = BoundStatement(sort, consumer, events.map(\.id), events.map(\.key))
+        let results = try await advance(
+            consumer: consumer,
+            claim,
+            to: nextOffset,
+            and: events.isEmpty ? [] : [sorting],
+            in: tx
+        )
+        var (fresh, parkedKeys): (Set<String>, Set<[UInt8]>) = ([], [])
+        do throws(DatabaseError) {
+            for row in results.first.map(Array.init) ?? [] {
+                if let id = try row.optionalText(0) {
+                    fresh.insert(id)
+                } else {
+                    parkedKeys.insert(try row.bytes(1))
+                }
+            }
+        } catch { throw .database(error) }
+        return (fresh, parkedKeys)
     }
 
     /// Makes `consumer` read `topic` from its first record again: for a topic that was lost and written anew.

@@ -70,22 +70,45 @@ enum FieldDecoder {
         _ bytes: Bytes,
         _ element: (Bytes, PostgresType) -> Element?
     ) -> [Element]? {
+        var elements: [Element] = []
+        let isWhole = eachElement(of: bytes) { field, type in
+            guard let value = element(field, type) else { return false }
+            elements.append(value)
+            return true
+        }
+        return isWhole ? elements : nil
+    }
+
+    /// The elements of a `text[]` as they are.
+    static func packedTexts(_ bytes: Bytes) -> PackedTexts? {
+        var packed = PackedTexts()
+        packed.bytes.reserveCapacity(bytes.count)
+        packed.ends.reserveCapacity(16)
+        let isWhole = eachElement(of: bytes) { field, type in
+            guard type == .text else { return false }
+            packed.bytes.append(contentsOf: field)
+            packed.ends.append(packed.bytes.count)
+            return true
+        }
+        return isWhole ? packed : nil
+    }
+
+    /// - Parameter visit: answers false to give up.
+    /// - Returns: false when the bytes are not a one-dimensional array without NULL, or `visit` gave up.
+    private static func eachElement(of bytes: Bytes, _ visit: (Bytes, PostgresType) -> Bool) -> Bool {
         var reader = ByteReader(bytes)
         guard let dimensionCount = reader.read(Int32.self), reader.read(Int32.self) != nil,
             let type = reader.read(UInt32.self)
-        else { return nil }
-        guard dimensionCount > 0 else { return dimensionCount == 0 ? [] : nil }
+        else { return false }
+        guard dimensionCount > 0 else { return dimensionCount == 0 }
         guard dimensionCount == 1, let count = reader.read(Int32.self), reader.read(Int32.self) != nil
-        else { return nil }
-        var elements: [Element] = []
+        else { return false }
         for _ in 0..<max(0, count) {
             guard let byteCount = reader.read(Int32.self), byteCount >= 0,
-                let field = reader.take(Int(byteCount)),
-                let value = element(field, PostgresType(type))
-            else { return nil }
-            elements.append(value)
+                let field = reader.take(Int(byteCount)), visit(field, PostgresType(type))
+            else { return false }
         }
-        return elements
+        return true
     }
 
     private static func integer<Value: FixedWidthInteger>(_ bytes: Bytes, as: Value.Type) -> Value? {
@@ -93,7 +116,12 @@ enum FieldDecoder {
         return Value(bigEndian: bytes.loadUnaligned(as: Value.self))
     }
 
-    private static func utf8(_ bytes: Bytes) -> String? { String(validating: bytes, as: UTF8.self) }
+    /// Not `String(validating:as:)`, which looks its types up at run time for each call. What is not UTF-8 is repaired, and is
+    /// not what was sent any more.
+    private static func utf8(_ bytes: Bytes) -> String? {
+        var text = String(decoding: bytes.assumingMemoryBound(to: UInt8.self), as: UTF8.self)
+        return text.withUTF8 { bytes.elementsEqual($0) } ? text : nil
+    }
 
     /// Enums send their label. Composites, ranges and hstore begin with counts or flags, so a control character gives them away.
     private static func userDefinedText(_ bytes: Bytes) -> String? {

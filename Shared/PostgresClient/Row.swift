@@ -79,6 +79,11 @@ public struct Row: Sendable {
         try read(column, as: "text[]") { bytes, _ in FieldDecoder.array(bytes, FieldDecoder.text) }
     }
 
+    /// A `text[]` that is passed on unread. A NULL element throws.
+    public func packedTexts(_ column: Int) throws(DatabaseError) -> PackedTexts {
+        try present(read(column, as: "text[]") { bytes, _ in FieldDecoder.packedTexts(bytes) }, column)
+    }
+
     /// A one-dimensional array of anything `int64` reads. A NULL element throws.
     public func int64Array(_ column: Int) throws(DatabaseError) -> [Int64] {
         try present(optionalInt64Array(column), column)

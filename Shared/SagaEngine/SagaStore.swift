@@ -89,13 +89,15 @@ public enum SagaStore {
 
     /// Stores new sagas of one kind; one that runs for the same subject starts over with the new context, and
     /// whoever drives it is fenced out.
+    ///
+    /// - Throws: `.invalidValue`. What the database refuses them for is thrown by the next statement, or by COMMIT.
     public static func supersede(
         kind: String,
         _ sagas: [NewSaga],
         in tx: borrowing Transaction
-    ) async throws(DatabaseError) {
+    ) throws(DatabaseError) {
         guard !sagas.isEmpty else { return }
-        try await tx.execute(
+        try tx.enqueue(
             supersede,
             kind,
             sagas.map(\.id),

@@ -17,7 +17,7 @@ extension TickStore {
         ON CONFLICT (id) DO NOTHING
         """
     private static let parkedRows: Statement = """
-        SELECT id, event_id, topic, key, version, headers, payload
+        SELECT id, topic, key, version, headers, payload
           FROM outbox_parked WHERE key = $1 AND id > $2 ORDER BY id LIMIT $3
         """
     private static let unpark: Statement = "DELETE FROM outbox_parked WHERE key = $1 AND id <= $2"

@@ -43,14 +43,35 @@ public struct TickLeader: Equatable, Sendable {
     }
 }
 
-/// One event as it lies in the outbox. The relay never looks inside.
-public struct OutboxRow: Sendable {
+/// One event as it lies in the outbox, ready to be passed on. The relay never looks inside.
+public struct OutboxRow: Equatable, Sendable {
     public let id: Int64
-    public let event: OutboxEvent
+    public let topic: String
+    public let key: String
+    public let version: Int64
+    /// Name, value, name, value …
+    public let headers: PackedTexts
+    public let payload: [UInt8]
 
-    public init(id: Int64, event: OutboxEvent) {
+    public init(
+        id: Int64,
+        topic: String,
+        key: String,
+        version: Int64,
+        headers: PackedTexts,
+        payload: [UInt8]
+    ) {
         self.id = id
-        self.event = event
+        self.topic = topic
+        self.key = key
+        self.version = version
+        self.headers = headers
+        self.payload = payload
+    }
+
+    /// At least what the row takes in the database and on the wire, whichever is more.
+    public var byteCount: Int {
+        512 + key.utf8.count + payload.count + headers.bytes.count + headers.ends.count * 8
     }
 }
 

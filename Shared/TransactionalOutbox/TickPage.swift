@@ -10,6 +10,11 @@ public struct PageLimits: Sendable {
         self.rowCount = rowCount
         self.byteCount = byteCount
     }
+
+    /// Whether there may be more behind a page of `rows`. A page that is smaller than both limits is all that was left.
+    public func areReached(by rows: [OutboxRow]) -> Bool {
+        rows.count >= rowCount || rows.reduce(0) { $0 + $1.byteCount } >= byteCount
+    }
 }
 
 /// Reading rows. Every query walks an index in its order and stops at its limit, so that a page costs the same
@@ -23,7 +28,7 @@ extension TickStore {
                set_config('jit', 'off', true)
         """
     static let page: Statement = """
-        SELECT id, event_id, topic, key, version, headers, payload FROM (
+        SELECT id, topic, key, version, headers, payload FROM (
             SELECT *, sum(byte_count) OVER (ORDER BY id) - byte_count AS bytes_before FROM (
                 SELECT *, octet_length(payload) + pg_column_size(headers) AS byte_count FROM (
                     (SELECT * FROM outbox
@@ -44,7 +49,7 @@ extension TickStore {
          WHERE bytes_before < $6 AND $7 = current_setting('waybill.incarnation', true) ORDER BY id
         """
     private static let retained: Statement = """
-        SELECT id, event_id, topic, key, version, headers, payload FROM (
+        SELECT id, topic, key, version, headers, payload FROM (
             SELECT *, sum(byte_count) OVER (ORDER BY id) - byte_count AS bytes_before FROM (
                 SELECT outbox.*, octet_length(payload) + pg_column_size(headers) AS byte_count
                   FROM outbox, outbox_tick t
@@ -136,24 +141,18 @@ extension TickStore {
     }
 }
 
-/// Reads columns `id, event_id, topic, key, version, headers, payload`.
+/// Reads columns `id, topic, key, version, headers, payload`.
 func outboxRow(_ row: Row) throws(DatabaseError) -> OutboxRow {
-    let pairs = try row.textArray(5)
-    guard pairs.count.isMultiple(of: 2) else {
+    let headers = try row.packedTexts(4)
+    guard headers.ends.count.isMultiple(of: 2) else {
         throw .unexpectedResult("outbox row has a header without a value")
     }
-    let headers = stride(from: 0, to: pairs.count, by: 2).map { (name: pairs[$0], value: pairs[$0 + 1]) }
-    do {
-        let event = try OutboxEvent(
-            id: try row.text(1),
-            topic: try row.text(2),
-            key: try row.text(3),
-            version: try row.int64(4),
-            headers: headers,
-            payload: try row.bytes(6)
-        )
-        return OutboxRow(id: try row.int64(0), event: event)
-    } catch let failure as DatabaseError {
-        throw failure
-    } catch { throw .unexpectedResult("outbox row over the payload limit") }
+    return OutboxRow(
+        id: try row.int64(0),
+        topic: try row.text(1),
+        key: try row.text(2),
+        version: try row.int64(3),
+        headers: headers,
+        payload: try row.bytes(5)
+    )
 }

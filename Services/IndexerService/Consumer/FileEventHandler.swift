@@ -21,11 +21,11 @@ struct FileEventHandler: EventHandler {
         let documents = events.compactMap { event in Document(event).map { (event, $0) } }
         let isNewer = try await DocumentStore.upsert(documents.map(\.1), in: tx)
         let news = zip(documents, isNewer).filter(\.1).map(\.0.0)
-        try await SagaStore.supersede(kind: IndexSaga.kind, lastOfEach(try news.compactMap(indexing)), in: tx)
+        try SagaStore.supersede(kind: IndexSaga.kind, lastOfEach(try news.compactMap(indexing)), in: tx)
 
         // Also of an event that came before: it is sent again when its answer got lost.
         let removals = try events.compactMap(removal)
-        try await SagaStore.supersede(kind: RemovalSaga.kind, lastOfEach(removals), in: tx)
+        try SagaStore.supersede(kind: RemovalSaga.kind, lastOfEach(removals), in: tx)
 
         var trashings: [NewSaga] = []
         for event in events {
@@ -35,7 +35,7 @@ struct FileEventHandler: EventHandler {
             }
             trashings.append(try new(TrashSaga.kind, event, order))
         }
-        try await SagaStore.supersede(kind: TrashSaga.kind, lastOfEach(trashings), in: tx)
+        try SagaStore.supersede(kind: TrashSaga.kind, lastOfEach(trashings), in: tx)
     }
 
     func isRepeatable(_ event: FileEvent) -> Bool {

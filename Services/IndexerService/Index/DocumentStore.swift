@@ -10,8 +10,12 @@ enum DocumentStore {
     private static let upsert: Statement = """
         INSERT INTO documents (file_id, version, tenant, owner, state, updated_at,
                                name, content_type, size, sha256, object_key, search)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-                setweight(to_tsvector('simple', normalize(coalesce($12, ''), NFC)), 'A'))
+        SELECT file_id, version, tenant, owner, state, updated_at, name, content_type, size, sha256, object_key,
+               setweight(to_tsvector('simple', normalize(coalesce(words, ''), NFC)), 'A')
+          FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[],
+                      $8::text[], $9::bigint[], $10::text[], $11::text[], $12::text[])
+               AS new (file_id, version, tenant, owner, state, updated_at, name, content_type, size, sha256,
+                       object_key, words)
         ON CONFLICT (file_id) DO UPDATE SET
                version = EXCLUDED.version,
                state = EXCLUDED.state,
@@ -28,6 +32,7 @@ enum DocumentStore {
                search = CASE EXCLUDED.state WHEN 'LIVE' THEN EXCLUDED.search
                                             WHEN 'PURGED' THEN NULL ELSE documents.search END
          WHERE documents.version < EXCLUDED.version
+        RETURNING file_id
         """
     private static let index: Statement = """
         UPDATE documents
@@ -84,15 +89,37 @@ enum DocumentStore {
         try await !pool.query(isNamed, objectKey).isEmpty
     }
 
-    /// Applies documents in the order given.
+    /// Applies documents, those of one file in the order given.
     ///
     /// - Returns: for each, whether it was newer than what the row said.
     static func upsert(
         _ documents: [Document],
         in tx: borrowing Transaction
     ) async throws(DatabaseError) -> [Bool] {
-        guard !documents.isEmpty else { return [] }
-        return try await tx.pipeline(documents.map(upsertion)).map { $0.affectedRowCount == 1 }
+        let rounds = rounds(of: documents)
+        let results = try await tx.pipeline(
+            rounds.map { round in upsertion(of: round.map { documents[$0] }) }
+        )
+        var isNewer = Array(repeating: false, count: documents.count)
+        for (round, rows) in zip(rounds, results) {
+            var written: Set<UUID> = []
+            for row in rows { written.insert(try row.uuid(0)) }
+            for index in round { isNewer[index] = written.contains(documents[index].fileID) }
+        }
+        return isNewer
+    }
+
+    /// One statement can touch a row once only: the first of each file, the second of each, and so on.
+    private static func rounds(of documents: [Document]) -> [[Int]] {
+        var counts: [UUID: Int] = [:]
+        var rounds: [[Int]] = []
+        for (index, document) in documents.enumerated() {
+            let round = counts[document.fileID, default: 0]
+            counts[document.fileID] = round + 1
+            if round == rounds.count { rounds.append([]) }
+            rounds[round].append(index)
+        }
+        return rounds
     }
 
     /// - Returns: false when the document has moved on; nothing was written.
@@ -142,21 +169,21 @@ enum DocumentStore {
         return !rows.isEmpty
     }
 
-    private static func upsertion(_ document: Document) -> BoundStatement {
+    private static func upsertion(of documents: [Document]) -> BoundStatement {
         BoundStatement(
             upsert,
-            document.fileID,
-            document.version,
-            document.tenant,
-            document.owner,
-            document.state.rawValue,
-            document.updatedAt,
-            document.stored?.name,
-            document.stored?.contentType,
-            document.stored?.size,
-            document.stored?.sha256,
-            document.stored?.objectKey,
-            document.stored.map { SearchableWords.text(of: $0.name) }
+            documents.map(\.fileID),
+            documents.map(\.version),
+            documents.map(\.tenant),
+            documents.map(\.owner),
+            documents.map(\.state.rawValue),
+            documents.map(\.updatedAt),
+            documents.map(\.stored?.name),
+            documents.map(\.stored?.contentType),
+            documents.map(\.stored?.size),
+            documents.map(\.stored?.sha256),
+            documents.map(\.stored?.objectKey),
+            documents.map { $0.stored.map { SearchableWords.text(of: $0.name) } }
         )
     }
 }

@@ -88,8 +88,8 @@ struct Assignment {
     /// Whether a record that arrived is to be handed on.
     mutating func advance(_ partition: TopicPartition, to offset: Int64) -> Bool {
         if case .revoking = phase { return false }
-        guard places[partition] != nil else { return false }
-        places[partition]?.position = offset == .max ? offset : offset + 1
+        guard let place = places.index(forKey: partition) else { return false }
+        places.values[place].position = offset == .max ? offset : offset + 1
         return true
     }
 

@@ -23,6 +23,10 @@ final class ConsumerLoop: @unchecked Sendable {
     var assignment: Assignment
     private var names = TopicNames()
     private var nextMeasurement = MonotonicDeadline.after(.zero)
+    /// How often partitions were paused because the application did not come back.
+    let flowStopCount = Atomic(0)
+    /// Until when room in the full buffer is waited for.
+    private var patience: MonotonicDeadline?
     private let state = Mutex(State())
 
     init(handle: OpaquePointer, pollQueue: OpaquePointer, context: HandleContext) {
@@ -45,8 +49,7 @@ final class ConsumerLoop: @unchecked Sendable {
         while !commands.isCloseAsked {
             carryOutCommands()
             grantOverdueRevocation()
-            balanceFlow()
-            readAhead()
+            if mayReadAhead() { readAhead() }
             measure()
         }
         carryOutCommands()  // offsets stored before the close was asked for
@@ -147,14 +150,27 @@ final class ConsumerLoop: @unchecked Sendable {
         buffer.append(.failed(error))
     }
 
-    private func balanceFlow() {
+    /// False while room in the buffer is waited for. Pausing throws away what the library has fetched already, and it may take a second
+    /// before it fetches again: that is for an application that does not come back soon, when the group must be attended to.
+    private func mayReadAhead() -> Bool {
         if assignment.isFlowStopped {
             if buffer.hasRoom { assignment.startFlow().forEach(seekEnded) }
-        } else if buffer.awaitRoomIfFull() {
-            // A short wait first: pausing throws away what the library has fetched already.
-            commands.park(milliseconds: 250) { !buffer.isFull }
-            if buffer.isFull { assignment.stopFlow() }
+            return true
         }
+        guard buffer.awaitRoomIfFull() else {
+            patience = nil
+            return true
+        }
+        let deadline = patience ?? .after(.seconds(2))
+        patience = deadline
+        guard deadline.hasPassed else {
+            commands.park(milliseconds: 100) { !buffer.isFull }
+            return false
+        }
+        patience = nil
+        flowStopCount.add(1, ordering: .relaxed)
+        assignment.stopFlow()
+        return true
     }
 
     private func measure() {

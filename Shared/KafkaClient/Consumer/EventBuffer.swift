@@ -30,8 +30,8 @@ final class EventBuffer: Sendable {
     }
 
     /// Above `recordLimit` the poll thread stops reading ahead, below half of it goes on.
-    static let recordLimit = 2_000
-    static let batchLimit = 500
+    static let recordLimit = 4_000
+    static let batchLimit = 1_000
 
     let state = Mutex(State())
 

@@ -14,7 +14,7 @@ public final class KafkaConsumer: Sendable, AsyncSequence {
     /// How long a revocation waits for its acknowledgement.
     public static let revokeLimit = Duration.seconds(10)
 
-    private let loop: ConsumerLoop
+    let loop: ConsumerLoop
 
     /// Joins the group named by `group.id` for `topics`; the first event may take as long as the group's rebalance.
     ///

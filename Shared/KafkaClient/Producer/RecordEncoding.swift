@@ -19,19 +19,22 @@ enum RecordEncoding {
         topic: OpaquePointer,
         opaque: UnsafeMutableRawPointer
     ) -> ProduceOutcome {
-        var fields: [rd_kafka_vu_t] = []
-        fields.reserveCapacity(6)
-        fields.append(.topic(topic))
-        fields.append(.flags(Int32(RD_KAFKA_MSG_F_COPY)))
-        fields.append(.opaque(opaque))
         let headers = makeHeaders(record.headers)
-        if let headers { fields.append(.headers(headers)) }
-
         let failure = withMemory(record.key) { key in
             withMemory(record.value) { value in
-                fields.append(.memory(RD_KAFKA_VTYPE_KEY, key, record.key.count))
-                fields.append(.memory(RD_KAFKA_VTYPE_VALUE, value, record.value.count))
-                return rd_kafka_produceva(handle, fields, fields.count)
+                withUnsafeTemporaryAllocation(of: rd_kafka_vu_t.self, capacity: 6) { fields in
+                    fields.initializeElement(at: 0, to: .topic(topic))
+                    fields.initializeElement(at: 1, to: .flags(Int32(RD_KAFKA_MSG_F_COPY)))
+                    fields.initializeElement(at: 2, to: .opaque(opaque))
+                    fields.initializeElement(at: 3, to: .memory(RD_KAFKA_VTYPE_KEY, key, record.key.count))
+                    fields.initializeElement(
+                        at: 4,
+                        to: .memory(RD_KAFKA_VTYPE_VALUE, value, record.value.count)
+                    )
+                    guard let headers else { return rd_kafka_produceva(handle, fields.baseAddress, 5) }
+                    fields.initializeElement(at: 5, to: .headers(headers))
+                    return rd_kafka_produceva(handle, fields.baseAddress, 6)
+                }
             }
         }
         guard let failure else { return .accepted }  // the library owns the headers now
@@ -48,21 +51,18 @@ enum RecordEncoding {
         )
     }
 
-    private static func makeHeaders(_ headers: [(name: String, value: [UInt8])]) -> OpaquePointer? {
-        guard !headers.isEmpty, let list = rd_kafka_headers_new(headers.count) else { return nil }
-        for (name, value) in headers {
-            let name = Array(name.utf8)
-            withMemory(name) { start in
-                withMemory(value) { bytes in
-                    _ = rd_kafka_header_add(
-                        list,
-                        start.assumingMemoryBound(to: CChar.self),
-                        name.count,
-                        bytes,
-                        value.count
-                    )
-                }
-            }
+    private static func makeHeaders(_ headers: RecordHeaders) -> OpaquePointer? {
+        let count = headers.ends.count / 2
+        guard count > 0, let list = rd_kafka_headers_new(count) else { return nil }
+        headers.forEach { name, value in
+            let start = (name.baseAddress ?? UnsafeRawPointer(nothing)).assumingMemoryBound(to: CChar.self)
+            rd_kafka_header_add(
+                list,
+                start,
+                name.count,
+                value.baseAddress ?? UnsafeRawPointer(nothing),
+                value.count
+            )
         }
         return list
     }

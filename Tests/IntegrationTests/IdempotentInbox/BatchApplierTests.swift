@@ -44,6 +44,7 @@ struct BatchApplierTests {
     private static let parked: Statement = """
         SELECT record_offset, reason, value, header_names[1], header_values[1] FROM parked_records ORDER BY id
         """
+    private static let remembered: Statement = "SELECT event_id FROM inbox ORDER BY event_id COLLATE \"C\""
     private static let nextOffset: Statement = "SELECT next_offset FROM consumer_offsets"
 
     private struct World {
@@ -61,6 +62,10 @@ struct BatchApplierTests {
 
         func parked() async throws -> [Int64] {
             try await pool.query(BatchApplierTests.parked).map { try $0.int64(0) }
+        }
+
+        func remembered() async throws -> [String] {
+            try await pool.query(BatchApplierTests.remembered).map { try $0.text(0) }
         }
 
         func nextOffset() async throws -> Int64 {
@@ -142,6 +147,8 @@ struct BatchApplierTests {
             let later = records(from: 6, ("a", "3"), ("b", "2"))
             #expect(try await world.applier.apply(later, claim) == counts(applied: 1, parked: 1))
             #expect(try await world.parked() == [1, 2, 4, 6])
+            // What waits was not applied, so it does not count as seen.
+            #expect(try await world.remembered() == ["/3", "a/1", "b/1", "b/2"])
             // Given again, nothing is parked twice.
             _ = try await world.applier.apply(batch + later, claim)
             let parked = try await world.parked()

@@ -102,7 +102,7 @@ struct IndexerProgramTests {
                 topic: encoded.topic.name,
                 key: Array(encoded.key.utf8),
                 value: encoded.payload,
-                headers: encoded.headers.map { (name: $0.name, value: $0.value) }
+                headers: RecordHeaders(encoded.headers)
             )
         }
         for report in await producer.produce(records) {

@@ -49,7 +49,7 @@ struct DevBrokerTests {
                 topic: "t",
                 key: Array("file-1".utf8),
                 value: Array(#"{"a":1}"#.utf8),
-                headers: [("ce_id", Array("e1".utf8)), ("ce_type", Array("file.stored".utf8))]
+                headers: RecordHeaders([("ce_id", Array("e1".utf8)), ("ce_type", Array("file.stored".utf8))])
             )
             #expect(await producer.produce([record]) == [.acked(partition: 0, offset: 0)])
             await producer.close(flushLimit: .seconds(1))

@@ -116,7 +116,7 @@ struct ProducerReportTests {
             ("ce_id", Array("x".utf8)), ("empty", []), ("ce_id", [0, 255]), ("Ünï", [1]),
         ]
         let reports = await producer.produce([
-            ProducerRecord(topic: "t", key: [1, 0, 2], value: [0], headers: headers),
+            ProducerRecord(topic: "t", key: [1, 0, 2], value: [0], headers: RecordHeaders(headers)),
             ProducerRecord(topic: "t", key: [], value: []),
         ])
         #expect(reports == [.acked(partition: 0, offset: 0), .acked(partition: 0, offset: 1)])
@@ -139,7 +139,7 @@ struct ProducerReportTests {
             topic: "t",
             key: [1],
             value: Array(repeating: 7, count: 5_000),
-            headers: [("h", [1])]
+            headers: RecordHeaders([("h", [1])])
         )
         let badTopic = ProducerRecord(topic: "t\0x", key: [1], value: [1])
         let reports = await producer.produce([numbered(0..<1)[0], large, badTopic, numbered(1..<2)[0]])

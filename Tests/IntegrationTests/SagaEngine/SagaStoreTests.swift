@@ -129,7 +129,7 @@ struct SagaStoreTests {
                 context: "{\"new\":1}"
             )
             try await trip.pool.withTransaction { (tx: borrowing Transaction) async throws -> Void in
-                try await SagaStore.supersede(kind: Trip.kind, [new], in: tx)
+                try SagaStore.supersede(kind: Trip.kind, [new], in: tx)
             }
             #expect(try await trip.runner().drive(old, old.subject) == .lost)
             let claim = try #require(try await claim(trip).first)

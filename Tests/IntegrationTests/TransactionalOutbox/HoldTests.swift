@@ -95,7 +95,7 @@ struct HoldTests {
             let start = try await ticks.adopt(epoch: 1)
             let tick = try #require(try await ticks.begin(after: start))
             let rows = try await ticks.page(of: tick, after: tick.lastID)
-            let parked = rows.filter { $0.event.key == "a" }.map(\.id)
+            let parked = rows.filter { $0.key == "a" }.map(\.id)
             try await ticks.park(parked, reason: "too large", by: start.leader)
             _ = try await ticks.end(tick)
             for hold in [one, other] {

@@ -148,7 +148,7 @@ struct PlanTests {
                 }
             }
             let tick = try await ticks.adopt(epoch: 1)
-            #expect(try await ticks.page(of: tick, after: tick.lastID).map(\.event.key) == ["late", "new"])
+            #expect(try await ticks.page(of: tick, after: tick.lastID).map(\.key) == ["late", "new"])
             let values = [
                 tick.from, tick.to ?? "", "\(tick.lastID)", "\(tick.newID)", "500", "8000000",
                 tick.leader.incarnation,

@@ -65,7 +65,7 @@ struct RotationTests {
             #expect(try await turn(world) == nil)
             #expect(try await rowCount(world) == 2)
             let rest = try await ticks.page(of: tick, after: try #require(rows.first).id)
-            #expect(rest.map(\.event.key) == ["b"])
+            #expect(rest.map(\.key) == ["b"])
         }
     }
 

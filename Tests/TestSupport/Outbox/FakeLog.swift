@@ -8,7 +8,7 @@ public final class FakeLog: Sendable {
     public init() {}
 
     public func append(_ rows: [OutboxRow]) {
-        records.withLock { $0 += rows.map { ($0.event.key, $0.event.version) } }
+        records.withLock { $0 += rows.map { ($0.key, $0.version) } }
     }
 
     public func append(key: String, version: Int64) { records.withLock { $0.append((key, version)) } }

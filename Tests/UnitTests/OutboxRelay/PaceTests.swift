@@ -1,3 +1,4 @@
+import PostgresClient
 import Testing
 import TransactionalOutbox
 
@@ -5,16 +6,15 @@ import TransactionalOutbox
 
 @Suite("How many rows travel together")
 struct PaceTests {
-    private func row(_ id: Int64, byteCount: Int = 10, headerBytes: Int = 0) throws -> OutboxRow {
-        let event = try OutboxEvent(
-            id: "\(id)",
+    private func row(_ id: Int64, byteCount: Int = 10, headerBytes: Int = 0) -> OutboxRow {
+        OutboxRow(
+            id: id,
             topic: "t",
             key: "k",
             version: id,
-            headers: [("h", String(repeating: "x", count: headerBytes))],
+            headers: PackedTexts(["h", String(repeating: "x", count: headerBytes)]),
             payload: Array(repeating: 0, count: byteCount)
         )
-        return OutboxRow(id: id, event: event)
     }
 
     @Test func refusalsSlowDownToOneAndSuccessSpeedsUpAgain() {
@@ -35,11 +35,11 @@ struct PaceTests {
         #expect(pace.rowLimit == 1)
     }
 
-    @Test func aRowThatMayBeTooLargeTravelsAlone() throws {
+    @Test func aRowThatMayBeTooLargeTravelsAlone() {
         let cut = Cut(recordBytesLimit: 2_000)
         let rows = [
-            try row(1), try row(2), try row(3, byteCount: 1_900), try row(4, byteCount: 3_000), try row(5),
-            try row(6, headerBytes: 1_800),
+            row(1), row(2), row(3, byteCount: 1_900), row(4, byteCount: 3_000), row(5),
+            row(6, headerBytes: 1_800),
         ]
         var rest = rows[...]
         var groups: [[Int64]] = []

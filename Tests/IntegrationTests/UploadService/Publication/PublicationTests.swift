@@ -81,7 +81,7 @@ struct PublicationTests {
                 _ = try await sweep.noteAll()
                 #expect(try await sweep.heal() == 0)
             }
-            #expect(try await relay.pass().map(\.event.key) == [id])
+            #expect(try await relay.pass().map(\.key) == [id])
             #expect(try await sweep.noteAll() == 1)
             #expect(try await noted(service) == [1, 1])
         }
@@ -95,7 +95,7 @@ struct PublicationTests {
             try await service.pool.execute(Self.forgetEvent)
             #expect(try await sweep.heal() == 1)
             let second = try #require(try await relay.pass().first)
-            #expect(second.event.version == 2 && second.event.id == "\(id).2")
+            #expect(second.version == 2 && second.bears("\(id).2"))
             _ = try await sweep.noteAll()
             let republished = try await Republishing(pool: service.pool) { [] }.run(
                 RepublishSelection(),
@@ -105,8 +105,8 @@ struct PublicationTests {
             )
             #expect(republished.count == 1)
             let third = try #require(try await relay.pass().first)
-            #expect(third.event.payload == second.event.payload && third.event.id == second.event.id)
-            #expect(first.event.payload != second.event.payload)
+            #expect(third.payload == second.payload && third.bears("\(id).2"))
+            #expect(first.payload != second.payload)
         }
     }
 
@@ -145,7 +145,7 @@ struct PublicationTests {
             #expect(try await noted(service) == [0, 1])
             #expect(try await sweep.heal() == 0)
             // The relay has published them after all: between that and its note nothing is missing either.
-            try await ticks.unpark(try #require(rows.first).event.key, through: .max, by: start.leader)
+            try await ticks.unpark(try #require(rows.first).key, through: .max, by: start.leader)
             #expect(try await sweep.heal() == 0)
             #expect(try await sweep.noteAll() == 1)
             #expect(try await noted(service) == [1, 1])
@@ -187,5 +187,12 @@ struct PublicationTests {
             #expect(try await noted(service) == [48, 48])
             #expect(try await sweep.heal() == 0)
         }
+    }
+}
+
+extension OutboxRow {
+    /// Headers are in alphabetical order.
+    func bears(_ eventID: String) -> Bool {
+        String(decoding: headers.bytes, as: UTF8.self).hasPrefix("ce_id\(eventID)ce_source")
     }
 }
