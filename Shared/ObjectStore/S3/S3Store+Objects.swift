@@ -181,6 +181,7 @@ extension ObjectFacts {
 /// An ETag without its quotes; empty when there is none.
 func unquoted(_ etag: String?) -> String {
     guard let etag else { return "" }
-    guard etag.count >= 2, etag.hasPrefix("\""), etag.hasSuffix("\"") else { return etag }
-    return String(etag.dropFirst().dropLast())
+    let (bytes, quote) = (etag.utf8, UInt8(ascii: "\""))
+    guard bytes.count >= 2, bytes.first == quote, bytes.last == quote else { return etag }
+    return String(Substring(bytes.dropFirst().dropLast()))
 }
