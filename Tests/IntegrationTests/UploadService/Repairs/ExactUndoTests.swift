@@ -114,7 +114,7 @@ struct ExactUndoTests {
 }
 
 extension S3Store {
-    fileprivate func keepVersions() async throws {
+    func keepVersions() async throws {
         var request = S3Request(.PUT, nil, effect: .idempotent)
         request.query = [("versioning", "")]
         request.payload = .bytes(
@@ -124,7 +124,7 @@ extension S3Store {
     }
 
     /// Sizes; a delete marker would count as one of its own.
-    fileprivate func versions(of key: String) async throws -> [Int64] {
+    func versions(of key: String) async throws -> [Int64] {
         try await listVersions(prefix: key, after: nil, limit: 1_000).versions.map {
             $0.isDeleteMarker ? -1 : $0.size
         }
