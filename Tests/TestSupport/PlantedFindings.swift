@@ -8,7 +8,7 @@ public enum PlantedFindings {
                                         is_consistent, progress, report, finished_at)
         SELECT $1, 'test', 'full', 'none', 'COMPLETED',
                system_identifier::text || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8),
-               (SELECT epoch FROM incarnation), $2, false, '{}', $3::text::jsonb, clock_timestamp()
+               (SELECT epoch FROM incarnation), $2, false, '{"parts":{}}', $3::text::jsonb, clock_timestamp()
           FROM pg_control_system()
         """
     /// An object: the check, the kind, the key, the size, the ETag.

@@ -120,7 +120,14 @@ struct RepairRoutes: Sendable {
         return try await once(try slot(request, context, body)) { claim in
             let keyed = claim.map { KeyedAnswer(claim: $0, make: Self.answer) }
             let plan: RepairPlan
-            if let check = body.checkID {
+            if let files = body.fileIDs {
+                plan = try await repairs.planReleases(
+                    of: try files.map { try RepairPolicy.id($0) },
+                    by: actor,
+                    reason: reason,
+                    keyed: keyed
+                )
+            } else if let check = body.checkID {
                 plan = try await repairs.plan(
                     check: try RepairPolicy.id(check),
                     scope: .selection,

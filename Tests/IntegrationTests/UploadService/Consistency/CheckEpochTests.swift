@@ -40,6 +40,11 @@ struct CheckEpochTests {
             #expect(next.counts["orphan_object"] == 1)
             let row = try #require(try await world.pool.query(Self.sightings).first)
             #expect(try row.int64(0) == 1 && row.int(1) == 1)
+            // What was said in an epoch is no answer in the one after it.
+            let checks = world.service.wiring.checks
+            #expect(try await checks.verdict()?.hasFindings == true)
+            _ = try await world.pool.execute(Self.begin)
+            #expect(try await checks.verdict() == nil)
         }
     }
 

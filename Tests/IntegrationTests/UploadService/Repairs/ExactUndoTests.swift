@@ -43,6 +43,13 @@ struct ExactUndoTests {
             )
             let outcome = try await service.repairs.run(plan.id, by: "ops/root", confirm: nil)
             #expect(outcome.counts == ["DONE": 1])
+            let changed = try await service.send(.GET, "\(ServiceUnderTest.files)/\(file.id)")
+            if action == .markLost {
+                #expect(
+                    changed.json["quarantine_reason"].text == "object_missing",
+                    "as of what the indexer finds"
+                )
+            }
             #expect(try await service.pool.query(Self.row, id).map { try $0.text(0) } != before)
             let shadow = try #require(try await service.items(of: plan.id).first?.shadow)
             let shadowed = JSONValue(Array(shadow.utf8))["file"]
