@@ -27,7 +27,8 @@ func applyInTransaction<Value: Sendable>(
     } catch {
         switch error {
         case .rolledBack(let failure as InboxFailure): throw .inbox(failure)
-        case .rolledBack(let failure as DatabaseError) where failure.isOfDatabase: throw .inbox(.database(failure))
+        case .rolledBack(let failure as DatabaseError) where failure.isOfDatabase:
+            throw .inbox(.database(failure))
         case .rolledBack(let failure): throw .handler("\(failure)")
         // The handler's statements travel with COMMIT.
         case .commitRefused(let failure) where !failure.isOfDatabase: throw .handler("\(failure)")

@@ -184,7 +184,8 @@ extension Connection {
     }
 
     private func undo() async {
-        let answer = await run(.pipeline([BoundStatement(.rollback)]), limit: answerLimit, isCancellable: false)
+        let rollback = BoundStatement(.rollback)
+        let answer = await run(.pipeline([rollback]), limit: answerLimit, isCancellable: false)
         if case .failure(let error) = answer { close(error) }
     }
 

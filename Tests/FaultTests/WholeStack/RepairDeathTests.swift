@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 /// Plans of three items each: two objects without a row, which go to the trash, and a file whose object is missing.
-@Suite("I50 a program may die in a repair, and in its undo", .serialized, .timeLimit(.minutes(12)))
+@Suite("I50 a program may die in a repair, and in its undo", .timeLimit(.minutes(12)))
 struct RepairDeathTests {
     @Test(arguments: [
         FaultPoint.beforeRepairCommitted, .afterRepairCommitted, .beforeRepairUndone, .afterRepairUndone,

@@ -1,4 +1,5 @@
 import CRdkafka
+import Foundation
 import KafkaClient
 import Logging
 
@@ -26,9 +27,14 @@ final class MockCluster: @unchecked Sendable {
         for (name, count) in topics { rd_kafka_mock_topic_create(cluster, name, count, 1) }
     }
 
+    /// Its threads are waited for, up to a second: on a thread of its own, not on one of the few that run Swift's tasks.
     deinit {
-        rd_kafka_mock_cluster_destroy(cluster)
-        rd_kafka_destroy(handle)
+        // Nobody else has them any more.
+        nonisolated(unsafe) let (cluster, handle) = (cluster, handle)
+        Thread.detachNewThread {
+            rd_kafka_mock_cluster_destroy(cluster)
+            rd_kafka_destroy(handle)
+        }
     }
 
     enum API: Int16 { case produce = 0, fetch = 1, heartbeat = 12 }
@@ -95,14 +101,18 @@ extension ConsumerRecord {
 }
 
 extension KafkaConsumer {
-    /// Reads until `count` records came, answering each assignment with `start` for every partition.
-    func read(_ count: Int, from start: Int64? = 0) async -> [ConsumerRecord] {
+    /// Reads until `count` records came, answering each assignment with what `offsets` says of a partition, else `start`.
+    func read(
+        _ count: Int,
+        from start: Int64? = 0,
+        offsets: [TopicPartition: Int64] = [:]
+    ) async -> [ConsumerRecord] {
         var read: [ConsumerRecord] = []
         guard count > 0 else { return read }
         for await event in self {
             switch event {
             case .assigned(let partitions):
-                assign(Dictionary(uniqueKeysWithValues: partitions.map { ($0, start) }))
+                assign(Dictionary(uniqueKeysWithValues: partitions.map { ($0, offsets[$0] ?? start) }))
             case .records(let records): read += records
             case .revoked(_, let acknowledgement): acknowledgement.done()
             case .lost, .failed: break

@@ -40,6 +40,7 @@ public struct OutboxWorld: Sendable {
         RETURNING version
         """
     private static let versions: Statement = "SELECT key, version FROM aggregates ORDER BY key"
+    private static let nothing: Statement = "SELECT"
     private static let savepoint: Statement = "SAVEPOINT attempt"
     private static let rollBackToSavepoint: Statement = "ROLLBACK TO SAVEPOINT attempt"
     private static let pause: Statement = "SELECT pg_sleep($1::bigint / 1000000.0)"
@@ -48,6 +49,8 @@ public struct OutboxWorld: Sendable {
     public func change(_ key: String, byteCount: Int = 20, in tx: borrowing Transaction) async throws {
         guard let row = try await tx.query(Self.lockAndRaise, key).first else { throw Abandoned() }
         try Outbox.append(try event(key, try row.int64(0), byteCount), in: tx)
+        // The row travels with the next statement: who holds the transaction open holds a row that is there.
+        _ = try await tx.query(Self.nothing)
     }
 
     public func change(_ key: String, byteCount: Int = 20) async throws {
