@@ -22,6 +22,21 @@ extension S3Store {
         )
     }
 
+    public func replace(
+        _ key: String,
+        ifMatch etag: String,
+        body: ObjectBody
+    ) async throws(StoreFailure) -> StoredObject {
+        var request = S3Request(.PUT, key, effect: .idempotent)
+        if profile.conditionalWritesEnforced { request.headers.append(("if-match", "\"\(etag)\"")) }
+        request.payload = try await payload(of: body)
+        let answer = try await perform(request)
+        return StoredObject(
+            etag: unquoted(answer.header("etag")),
+            versionID: answer.header("x-amz-version-id")
+        )
+    }
+
     public func get(
         _ key: String,
         range: ByteRange?,
