@@ -78,7 +78,9 @@ struct WrongBucketTests {
             let (_, lost) = try await world.check()
             #expect(lost.map(\.kind) == [.missingObject, .missingObject, .missingObject])
             let believed = try await service.plantCheck()
-            for file in files { try await service.plantFileFinding(.missingObject, of: file.id, in: believed) }
+            for file in files {
+                try await service.plantFileFinding(.missingObject, of: file.id, in: believed)
+            }
             let taken = try await service.clean(
                 "orphaned-records",
                 #"{"dry_run":false,"check_id":"\#(believed)","reason":"a test"}"#
