@@ -80,5 +80,10 @@ enum Schema {
             sql: SafeMode.schemaOfClock
                 + String(decoding: PackageResources.m0011_sightings_sql, as: UTF8.self)
         ),
+        Migration(
+            number: 23,
+            name: "check_epochs",
+            sql: String(decoding: PackageResources.m0014_check_epochs_sql, as: UTF8.self)
+        ),
     ]
 }

@@ -17,7 +17,8 @@ public struct TokenStore: CallerAuthenticator {
         """
 
     private static let find: Statement = """
-        SELECT tenant, principal, roles FROM access_tokens WHERE token_sha256 = $1 AND revoked_at IS NULL
+        SELECT token_sha256, tenant, principal, roles
+          FROM access_tokens WHERE token_sha256 = ANY ($1) AND revoked_at IS NULL
         """
     private static let insert: Statement = """
         INSERT INTO access_tokens (token_sha256, tenant, principal, roles) VALUES ($1, $2, $3, $4::text[])
@@ -27,15 +28,28 @@ public struct TokenStore: CallerAuthenticator {
         """
 
     private let pool: PostgresPool
+    private let lookup: SharedLookup<[UInt8], Caller, DatabaseError>
 
-    public init(_ pool: PostgresPool) { self.pool = pool }
+    public init(_ pool: PostgresPool) {
+        self.pool = pool
+        lookup = SharedLookup(on: pool.taskExecutor) { digests throws(DatabaseError) in
+            var callers: [[UInt8]: Caller] = [:]
+            for row in try await pool.query(Self.find, Array(digests)) {
+                callers[try row.bytes(0)] = try Self.caller(row)
+            }
+            return callers
+        }
+    }
 
     public func find(_ token: String) async throws -> Caller? {
-        guard let row = try await pool.query(Self.find, Self.digest(of: token)).first else { return nil }
+        let caller = try await lookup.find(Self.digest(of: token))
+        return caller?.isCanary == true ? nil : caller
+    }
+
+    private static func caller(_ row: Row) throws(DatabaseError) -> Caller {
         // A role this program does not know grants nothing.
-        let roles = try row.textArray(2).compactMap(Role.init(rawValue:))
-        let caller = Caller(tenant: try row.text(0), principal: try row.text(1), roles: Set(roles))
-        return caller.isCanary ? nil : caller
+        let roles = try row.textArray(3).compactMap(Role.init(rawValue:))
+        return Caller(tenant: try row.text(1), principal: try row.text(2), roles: Set(roles))
     }
 
     /// Lets `token` speak for `caller`. The same token may be stored in the database of each service.

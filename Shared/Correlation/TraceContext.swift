@@ -32,10 +32,14 @@ public struct TraceContext: Hashable, Sendable {
     /// A new trace, which nobody records.
     public init(random: some RandomSource) {
         func number(byteCount: Int) -> [UInt8] {
-            random.bytes(count: byteCount).enumerated().flatMap { index, byte in
+            var digits: [UInt8] = []
+            digits.reserveCapacity(2 * byteCount)
+            for (index, byte) in random.bytes(count: byteCount).enumerated() {
+                digits.append(Self.digit(byte >> 4))
                 // Neither number may be zero.
-                [byte >> 4, byte & 15 | (index == 0 ? 1 : 0)].map { $0 < 10 ? 0x30 + $0 : 0x57 + $0 }
+                digits.append(Self.digit(byte & 15 | (index == 0 ? 1 : 0)))
             }
+            return digits
         }
         self.init(number(byteCount: 16), number(byteCount: 8), "00".utf8)
     }
@@ -46,6 +50,8 @@ public struct TraceContext: Hashable, Sendable {
         traceID = text(trace)
         header = "00-\(text(trace))-\(text(parent))-\(text(flags))"
     }
+
+    private static func digit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x57 + value }
 
     private static func isDigit(_ byte: UInt8) -> Bool {
         (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte)

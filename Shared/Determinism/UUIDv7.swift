@@ -18,13 +18,58 @@ extension UUID {
     }
 
     /// The canonical form of RFC 9562: lower case, with hyphens.
-    public var text: String { uuidString.lowercased() }
+    public var text: String {
+        String(unsafeUninitializedCapacity: Self.textLength) { characters in
+            var place = 0
+            func put(_ character: UInt8) {
+                characters.initializeElement(at: place, to: character)
+                place += 1
+            }
+            withUnsafeBytes(of: uuid) { bytes in
+                for byte in bytes {
+                    if Self.isHyphen(at: place) { put(UInt8(ascii: "-")) }
+                    put(hexDigit(byte >> 4))
+                    put(hexDigit(byte & 15))
+                }
+            }
+            return place
+        }
+    }
 
     /// The 36 characters of RFC 9562 and nothing else, in either case. `UUID(uuidString:)` reads up to a NUL and passes over
     /// whatever follows.
     public init?(text: String) {
-        guard text.utf8.count == 36 else { return nil }
-        self.init(uuidString: text)
+        guard text.utf8.count == Self.textLength else { return nil }
+        var value = UUID(uuid: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)).uuid
+        var digitCount = 0
+        for (place, character) in text.utf8.enumerated() {
+            if Self.isHyphen(at: place) {
+                guard character == UInt8(ascii: "-") else { return nil }
+                continue
+            }
+            guard let digit = hexValue(character) else { return nil }
+            withUnsafeMutableBytes(of: &value) { bytes in
+                bytes[digitCount / 2] = bytes[digitCount / 2] << 4 | digit
+            }
+            digitCount += 1
+        }
+        self.init(uuid: value)
+    }
+
+    private static var textLength: Int { 36 }
+    private static func isHyphen(at place: Int) -> Bool {
+        place == 8 || place == 13 || place == 18 || place == 23
+    }
+}
+
+private func hexDigit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x57 + value }
+
+private func hexValue(_ character: UInt8) -> UInt8? {
+    switch character {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): character - 0x30
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): character - 0x57
+    case UInt8(ascii: "A")...UInt8(ascii: "F"): character - 0x37
+    default: nil
     }
 }
 

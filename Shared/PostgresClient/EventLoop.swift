@@ -21,9 +21,9 @@ final class EventLoop: SerialExecutor, @unchecked Sendable {
     private struct Shared {
         var items: [Item] = []
         var isRunning = false
-        var isSleeping = false
         var isStopping = false
-        var wakeDescriptor: Int32 = -1
+        /// Where the thread sleeps; nil while it is awake.
+        var bed: Poller?
     }
     private struct Timer {
         let deadline: Duration
@@ -41,10 +41,11 @@ final class EventLoop: SerialExecutor, @unchecked Sendable {
     var now: Duration { time.uptime }
 
     func stop() {
-        shared.withLock { shared in
+        let bed = shared.withLock { shared in
             shared.isStopping = true
-            Self.wake(&shared)
+            return shared.bed.take()
         }
+        bed?.wake()
     }
 
     func enqueue(_ job: consuming ExecutorJob) { enqueue(.job(UnownedJob(job))) }
@@ -75,23 +76,15 @@ final class EventLoop: SerialExecutor, @unchecked Sendable {
 
     // MARK: - The thread
 
+    /// Only what finds the thread asleep wakes it, and outside the lock, for which the thread would wait at once.
     private func enqueue(_ item: Item) {
-        let mustStart = shared.withLock { shared in
+        let (bed, mustStart) = shared.withLock { shared in
             shared.items.append(item)
-            Self.wake(&shared)
-            guard !shared.isRunning else { return false }
-            shared.isRunning = true
-            return true
+            defer { shared.isRunning = true }
+            return (shared.bed.take(), !shared.isRunning)
         }
+        bed?.wake()
         if mustStart { start() }
-    }
-
-    /// Inside the lock, so that the descriptor cannot be closed and reused between reading and writing it.
-    private static func wake(_ shared: inout Shared) {
-        guard shared.isSleeping else { return }
-        shared.isSleeping = false
-        var one: UInt64 = 1
-        _ = write(shared.wakeDescriptor, &one, 8)
     }
 
     private func start() {
@@ -119,28 +112,24 @@ final class EventLoop: SerialExecutor, @unchecked Sendable {
         threadID.store(UInt(pthread_self()), ordering: .relaxed)
         poller = Poller()
         var batch: [Item] = []
-        while let ranItems = runItems(&batch) {
+        while true {
+            shared.withLock { shared in
+                shared.bed = nil
+                swap(&batch, &shared.items)
+            }
+            run(batch)
+            batch.removeAll(keepingCapacity: true)
             fireTimers()
-            if let poller {
-                poller.poll(timeoutMilliseconds: ranItems ? 0 : waitMilliseconds())
-            } else {
-                // Out of file descriptors: timers must go on, or callers would wait beyond their limit.
-                usleep(10_000)
+            switch nextStep() {
+            case .end:
+                if end() { return }
                 poller = Poller()
+            case .poll(let timeoutMilliseconds): poll(timeoutMilliseconds)
             }
         }
     }
 
-    /// - Returns: whether there was anything to run; nil when the thread must end.
-    private func runItems(_ batch: inout [Item]) -> Bool? {
-        let wakeDescriptor = poller?.wakeDescriptor ?? -1
-        let isEnding = shared.withLock { shared in
-            swap(&batch, &shared.items)
-            shared.wakeDescriptor = wakeDescriptor
-            shared.isSleeping = batch.isEmpty && wakeDescriptor >= 0
-            return batch.isEmpty && (shared.isStopping || wakeDescriptor < 0 && timers.isEmpty)
-        }
-        if isEnding { return end() ? nil : false }
+    private func run(_ batch: [Item]) {
         for item in batch {
             switch item {
             case .job(let job): job.runSynchronously(on: asUnownedSerialExecutor())
@@ -149,16 +138,33 @@ final class EventLoop: SerialExecutor, @unchecked Sendable {
             case .work(let work): work()
             }
         }
-        defer { batch.removeAll(keepingCapacity: true) }
-        return !batch.isEmpty
+    }
+
+    private enum Step {
+        case poll(timeoutMilliseconds: Int32)
+        case end
+    }
+
+    /// Sleeps only if nothing has arrived since the last look, and says so in the same breath.
+    private func nextStep() -> Step {
+        let wait = waitMilliseconds()
+        return shared.withLock { shared in
+            guard shared.items.isEmpty else { return .poll(timeoutMilliseconds: 0) }
+            if shared.isStopping || poller == nil && timers.isEmpty { return .end }
+            shared.bed = poller
+            return .poll(timeoutMilliseconds: wait)
+        }
+    }
+
+    private func poll(_ timeoutMilliseconds: Int32) {
+        if let poller { return poller.poll(timeoutMilliseconds: timeoutMilliseconds) }
+        // Out of file descriptors: timers must go on, or callers would wait beyond their limit.
+        usleep(10_000)
+        poller = Poller()
     }
 
     /// - Returns: false when a job arrived meanwhile.
     private func end() -> Bool {
-        shared.withLock { shared in
-            shared.isSleeping = false
-            shared.wakeDescriptor = -1
-        }
         // Outside the lock: dropping a closure may run a deinit that enqueues.
         timers.removeAll()
         poller = nil

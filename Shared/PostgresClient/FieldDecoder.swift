@@ -1,6 +1,7 @@
 internal import Determinism
 
 internal import struct FoundationEssentials.UUID
+internal import typealias FoundationEssentials.uuid_t
 
 /// From PostgreSQL's binary formats (the `…send` functions of src/backend/utils/adt) to Swift values.
 /// Each function answers nil when the bytes or the type are not what it reads.
@@ -52,9 +53,7 @@ enum FieldDecoder {
 
     static func uuid(_ bytes: Bytes, _ type: PostgresType) -> UUID? {
         guard type == .uuid, bytes.count == 16 else { return nil }
-        var value = UUID().uuid
-        withUnsafeMutableBytes(of: &value) { $0.copyMemory(from: bytes) }
-        return UUID(uuid: value)
+        return UUID(uuid: bytes.loadUnaligned(as: uuid_t.self))
     }
 
     static func timestamp(_ bytes: Bytes, _ type: PostgresType) -> Timestamp? {

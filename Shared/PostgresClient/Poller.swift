@@ -1,8 +1,11 @@
 internal import CLibpq
 internal import Glibc
 
-/// epoll and the eventfd that wakes it. Used by one thread.
-final class Poller {
+/// epoll and the eventfd that wakes it. Used by one thread, but for `wake`.
+///
+/// `@unchecked Sendable`: `wake` reads one constant, and whoever calls it holds a reference, so the descriptor is still open and
+/// still ours.
+final class Poller: @unchecked Sendable {
     struct Interest: OptionSet, Sendable {
         let rawValue: UInt32
         static let read = Interest(rawValue: EPOLLIN.rawValue)
@@ -14,7 +17,7 @@ final class Poller {
         let ready: @Sendable () -> Void
     }
 
-    let wakeDescriptor: Int32
+    private let wakeDescriptor: Int32
     private let epoll: Int32
     private let events = UnsafeMutablePointer<epoll_event>.allocate(capacity: eventLimit)
     /// By token, not by descriptor: a descriptor is reused as soon as it is closed, and a stale event must find nobody.
@@ -56,6 +59,12 @@ final class Poller {
     func unwatch(_ token: UInt64) {
         guard let watch = watches.removeValue(forKey: token) else { return }
         epoll_ctl(epoll, EPOLL_CTL_DEL, watch.descriptor, nil)
+    }
+
+    /// Ends the wait under way, or the next one. From any thread.
+    func wake() {
+        var one: UInt64 = 1
+        _ = write(wakeDescriptor, &one, 8)
     }
 
     /// Waits (-1: without limit) and calls who is ready. An interrupted wait is an early one.

@@ -33,7 +33,7 @@ extension PostgresPool {
             await connection.rollback()
             throw .rolledBack(error)
         }
-        switch await connection.commit(queue.takeAll(), isolation) {
+        switch await connection.commit(queue.waiting, isolation) {
         case .committed:
             hooks.run()
             return value

@@ -33,7 +33,7 @@ public struct Transaction: ~Copyable, Sendable {
 
     /// Has one statement run, whose result nobody asks for, without a round trip of its own: it is sent ahead of the next one, or
     /// of COMMIT. What it is refused for is thrown by what it travels with, which takes no effect then; where that is COMMIT, as
-    /// `.commitRefused`.
+    /// `.commitRefused`. What travels with COMMIT and waits for a lock waits there until the statement's limit, also in a cancelled task.
     ///
     /// - Throws: `.invalidValue`; nothing is sent then.
     public func enqueue(_ statement: Statement, _ values: any PostgresEncodable...) throws(DatabaseError) {
@@ -49,8 +49,10 @@ public struct Transaction: ~Copyable, Sendable {
     /// The same with another limit than the pool's; the statements are trusted to lift the server's.
     @discardableResult
     func pipeline(_ batch: [BoundStatement], limit: Duration) async throws(DatabaseError) -> [Rows] {
-        let ahead = queue.takeAll()
+        let ahead = queue.waiting
         let results = try await connection.runInTransaction(.pipeline(ahead + batch), isolation, limit: limit)
+        // Only now: whoever goes on after an error must not commit without them.
+        queue.removeFirst(ahead.count)
         return results.dropFirst(ahead.count).map { Rows(result: $0) }
     }
 
@@ -74,14 +76,10 @@ final class CommitHooks: Sendable {
 
 /// Statements that wait for another to travel with.
 final class StatementQueue: Sendable {
-    private let waiting = Mutex<[BoundStatement]>([])
-    func add(_ statement: BoundStatement) { waiting.withLock { $0.append(statement) } }
-    func takeAll() -> [BoundStatement] {
-        waiting.withLock { waiting in
-            defer { waiting = [] }
-            return waiting
-        }
-    }
+    private let statements = Mutex<[BoundStatement]>([])
+    var waiting: [BoundStatement] { statements.withLock(\.self) }
+    func add(_ statement: BoundStatement) { statements.withLock { $0.append(statement) } }
+    func removeFirst(_ count: Int) { statements.withLock { $0.removeFirst(count) } }
 }
 
 /// How COMMIT ended.

@@ -4,11 +4,12 @@ public import PostgresClient
 public enum PlantedFindings {
     /// A check that has ended, of the database as it is: its id, whether it is complete, its report.
     public static let check: Statement = """
-        INSERT INTO consistency_checks (id, requested_by, mode, digests, state, incarnation, is_complete,
+        INSERT INTO consistency_checks (id, requested_by, mode, digests, state, incarnation, epoch, is_complete,
                                         is_consistent, progress, report, finished_at)
         SELECT $1, 'test', 'full', 'none', 'COMPLETED',
-               system_identifier::text || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8), $2, false, '{"parts": {}}',
-               $3::text::jsonb, clock_timestamp() FROM pg_control_system()
+               system_identifier::text || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8),
+               (SELECT epoch FROM incarnation), $2, false, '{"parts":{}}', $3::text::jsonb, clock_timestamp()
+          FROM pg_control_system()
         """
     /// An object: the check, the kind, the key, the size, the ETag.
     public static let object: Statement = """

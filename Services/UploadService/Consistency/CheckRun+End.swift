@@ -17,7 +17,7 @@ extension CheckRun {
         if trouble.isEmpty {
             try await noteSightings()
             if report.isComplete { try await forgetSightings() }
-            try await fenced { tx throws(DatabaseError) in
+            try await holding { tx throws(DatabaseError) in
                 try await RangeStore.note(progress, of: check, in: tx)
             }
         }
@@ -26,6 +26,20 @@ extension CheckRun {
         }
         guard isOver else { throw .stopped }
         return report
+    }
+
+    /// A transaction that rests on what was compared.
+    ///
+    /// - Throws: `.stopped` also when another epoch has begun since: whoever goes on with the check finds that out, and ends it.
+    private func holding<Value: Sendable>(
+        _ body: @Sendable (borrowing Transaction) async throws(DatabaseError) -> Value
+    ) async throws(CheckFailure) -> Value {
+        let value = try await fenced { tx throws(DatabaseError) -> Value? in
+            guard try await CheckStore.holds(check.id, in: tx) else { return nil }
+            return try await body(tx)
+        }
+        guard let value else { throw .stopped }
+        return value
     }
 
     private func progress() async throws(CheckFailure) -> CheckProgress {
@@ -70,7 +84,7 @@ extension CheckRun {
     private func noteSightings() async throws(CheckFailure) {
         var last: Int64? = 0
         while let after = last {
-            last = try await fenced { tx throws(DatabaseError) in
+            last = try await holding { tx throws(DatabaseError) in
                 try await FindingStore.noteSightings(
                     of: check.id,
                     after: after,
@@ -85,7 +99,7 @@ extension CheckRun {
     private func forgetSightings() async throws(CheckFailure) {
         var count = Self.batchLimit
         while count == Self.batchLimit {
-            count = try await fenced { tx throws(DatabaseError) in
+            count = try await holding { tx throws(DatabaseError) in
                 try await FindingStore.forgetSightings(besides: check.id, limit: Self.batchLimit, in: tx)
             }
         }

@@ -41,8 +41,13 @@ struct CheckRun: Sendable {
             try await ComparisonStore.incarnation(on: tools.pool)
         }
         guard let incarnation else { return "the database is a replica" }
-        return incarnation == check.incarnation
-            ? nil : "the database is now \(incarnation), not \(check.incarnation)"
+        guard incarnation == check.incarnation else {
+            return "the database is now \(incarnation), not \(check.incarnation)"
+        }
+        let holds = try await asked { () throws(DatabaseError) in
+            try await CheckStore.holds(check.id, on: tools.pool)
+        }
+        return holds ? nil : "the database's epoch is not the one the check was begun in"
     }
 
     private func plan() async throws(CheckFailure) -> CheckProgress {

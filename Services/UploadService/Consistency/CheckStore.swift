@@ -9,8 +9,11 @@ import struct FoundationEssentials.UUID
 /// Every statement that touches `consistency_checks`.
 enum CheckStore {
     private static let begin: Statement = """
-        INSERT INTO consistency_checks (id, requested_by, mode, digests, state, incarnation, progress)
-        VALUES ($1, $2, $3, $4, 'RUNNING', $5, '{"parts":{}}') ON CONFLICT DO NOTHING
+        INSERT INTO consistency_checks (id, requested_by, mode, digests, state, incarnation, epoch, progress)
+        SELECT $1, $2, $3, $4, 'RUNNING', $5, epoch, '{"parts":{}}' FROM incarnation ON CONFLICT DO NOTHING
+        """
+    private static let holds: Statement = """
+        SELECT 1 FROM consistency_checks JOIN incarnation USING (epoch) WHERE id = $1
         """
     private static let running: Statement = """
         SELECT id, requested_by, mode, digests, state, incarnation, is_complete, is_consistent, progress::text,
@@ -118,6 +121,15 @@ enum CheckStore {
         try row.optionalText(column).flatMap {
             try? JSONDecoder().decode([String: Int64].self, from: Data($0.utf8))
         }
+    }
+
+    /// Whether the epoch in which the check was begun lasts.
+    static func holds(_ check: UUID, on pool: PostgresPool) async throws(DatabaseError) -> Bool {
+        try await !pool.query(holds, check).isEmpty
+    }
+
+    static func holds(_ check: UUID, in tx: borrowing Transaction) async throws(DatabaseError) -> Bool {
+        try await !tx.query(holds, check).isEmpty
     }
 
     /// Keeps what the check consists of, unless that is known already.

@@ -12,7 +12,8 @@ enum Pairing<Left: Sendable, Right: Sendable>: Sendable {
     case both(Left, Right)
 }
 
-/// Merges two sorted sources into one ascending stream of pairings, with no more memory than one page of each.
+/// Merges two sorted sources into one ascending stream of pairings. Both are asked at the same time, each at most one page ahead,
+/// so that neither waits for the other; no more than two pages of each are in memory.
 ///
 /// A source that is not in order ends the merge: behind a misplaced element everything would look missing.
 struct Compare<Left: SortedPages, Right: SortedPages, Key: Comparable & Sendable>: Sendable {
@@ -32,12 +33,20 @@ struct Compare<Left: SortedPages, Right: SortedPages, Key: Comparable & Sendable
     /// What the left source has come to know on its way.
     var leftSource: Left { left.source }
 
-    /// The next pairings, at most as many as two pages have elements, and the last key among them; nil at the end.
+    /// The next pairings, at most as many as four pages have elements, and the last key among them; nil at the end.
     mutating func next() async throws(CheckFailure) -> (
         pairings: [Pairing<Left.Element, Right.Element>], last: Key
     )? {
-        try await left.fill()
-        try await right.fill()
+        let (left, right) = (self.left, self.right)
+        async let filledLeft = left.filled()
+        async let filledRight = right.filled()
+        self.left = try await filledLeft.get()
+        self.right = try await filledRight.get()
+        return merged()
+    }
+
+    /// Up to where it is not known any more what one side has next; nil when both are at their end.
+    private mutating func merged() -> (pairings: [Pairing<Left.Element, Right.Element>], last: Key)? {
         var pairings: [Pairing<Left.Element, Right.Element>] = []
         pairings.reserveCapacity(max(left.restCount, right.restCount))
         var last: Key?
@@ -60,16 +69,19 @@ struct Compare<Left: SortedPages, Right: SortedPages, Key: Comparable & Sendable
     }
 }
 
-/// One source and its page under way.
+/// One source, its page under way and perhaps the one behind it.
 private struct Side<Source: SortedPages, Key: Comparable & Sendable>: Sendable {
+    private struct Page {
+        var elements: [Source.Element] = []
+        /// Of the elements: each is made once.
+        var keys: [Key] = []
+    }
+
     private(set) var source: Source
     private let keyOf: @Sendable (Source.Element) -> Key
-    private var page: [Source.Element] = []
-    /// Of the page before, when this one is empty.
-    private var last: Key?
-    /// Of the page's elements: each is made once.
-    private var keys: [Key] = []
+    private var page = Page()
     private var index = 0
+    private var ahead: Page?
     private var isOver = false
 
     init(_ source: Source, key: @escaping @Sendable (Source.Element) -> Key) {
@@ -78,30 +90,49 @@ private struct Side<Source: SortedPages, Key: Comparable & Sendable>: Sendable {
     }
 
     /// Whether it is known what comes next, if anything.
-    var isDecided: Bool { isOver || index < keys.count }
-    var key: Key? { index < keys.count ? keys[index] : nil }
-    var restCount: Int { keys.count - index }
+    var isDecided: Bool { isOver || index < page.keys.count }
+    var key: Key? { index < page.keys.count ? page.keys[index] : nil }
+    var restCount: Int { page.keys.count - index + (ahead?.keys.count ?? 0) }
 
     mutating func take() -> Source.Element? {
-        guard index < page.count else { return nil }
-        defer { index += 1 }
-        return page[index]
+        guard index < page.elements.count else { return nil }
+        let element = page.elements[index]
+        index += 1
+        if index == page.elements.count, let ahead { begin(ahead) }
+        return element
     }
 
-    mutating func fill() async throws(CheckFailure) {
-        while index == page.count, !isOver {
-            guard let next = try await source.nextPage() else {
+    /// The same with a page more, unless there is one ahead or none to come.
+    func filled() async -> Result<Self, CheckFailure> {
+        var side = self
+        do throws(CheckFailure) {
+            try await side.fill()
+            return .success(side)
+        } catch { return .failure(error) }
+    }
+
+    private mutating func fill() async throws(CheckFailure) {
+        while ahead == nil, !isOver {
+            guard let elements = try await source.nextPage() else {
                 isOver = true
                 return
             }
-            var previous = keys.last ?? last
-            last = previous
-            keys = next.map(keyOf)
-            for key in keys {
+            guard !elements.isEmpty else { continue }
+            let next = Page(elements: elements, keys: elements.map(keyOf))
+            var previous = page.keys.last
+            for key in next.keys {
                 if let previous, !(previous < key) { throw .disorder("\(key) comes after \(previous)") }
                 previous = key
             }
-            (page, index) = (next, 0)
+            guard index == page.keys.count else {
+                ahead = next
+                return
+            }
+            return begin(next)
         }
+    }
+
+    private mutating func begin(_ next: Page) {
+        (page, index, ahead) = (next, 0, nil)
     }
 }

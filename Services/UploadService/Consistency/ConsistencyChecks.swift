@@ -42,19 +42,20 @@ struct ConsistencyChecks: Service {
         }
     }
 
-    /// Of the database as it is, as checks name it; nil on a replica.
-    func incarnation() async throws(CheckRefusal) -> String? {
-        do { return try await ComparisonStore.incarnation(on: pool) } catch { throw .database(error) }
+    /// Whether the database is the one the check was made of, and the epoch lasts in which it was begun.
+    func holds(_ check: StoredCheck) async throws(CheckRefusal) -> Bool {
+        do throws(DatabaseError) {
+            guard try await ComparisonStore.incarnation(on: pool) == check.incarnation else { return false }
+            return try await CheckStore.holds(check.id, on: pool)
+        } catch { throw .database(error) }
     }
 
     /// What is known best of this database: the newest check that compared everything, unless a later one has found something.
     func verdict() async throws(CheckRefusal) -> StoredCheck? {
-        let here: String?
-        do { here = try await ComparisonStore.incarnation(on: pool) } catch { throw .database(error) }
-        guard let last = try await newest(complete: false), last.incarnation == here else { return nil }
+        guard let last = try await newest(complete: false), try await holds(last) else { return nil }
         if last.isComplete == true || last.hasFindings { return last }
-        let complete = try await newest(complete: true)
-        return complete?.incarnation == here ? complete : nil
+        guard let complete = try await newest(complete: true), try await holds(complete) else { return nil }
+        return complete
     }
 
     func find(_ id: UUID) async throws(CheckRefusal) -> StoredCheck {

@@ -24,8 +24,8 @@ enum FindingStore {
           FROM consistency_findings
          WHERE check_id = $1 AND id > $2 AND ($3::text IS NULL OR kind = $3) ORDER BY id LIMIT $4
         """
-    /// An object with another ETag is another object: its time begins anew, as it does in a new epoch. What the check has noted before
-    /// a crash it does not note again.
+    /// An object with another ETag is another object: its time begins anew, as it does in a new epoch: that of the check, whose
+    /// listing it was seen in. What the check has noted before a crash it does not note again.
     private static let sight: Statement = """
         WITH found AS (
             SELECT id, kind, object_key, etag, size FROM consistency_findings
@@ -33,7 +33,7 @@ enum FindingStore {
         ), seen AS (
         INSERT INTO orphan_sightings AS s (object_key, etag, size, first_seen_at, last_seen_at, sightings, check_id, epoch)
         SELECT object_key, coalesce(etag, ''), coalesce(size, 0), clock_timestamp(), clock_timestamp(), 1, $1,
-               (SELECT epoch FROM incarnation)
+               (SELECT epoch FROM consistency_checks WHERE id = $1)
           FROM found WHERE kind = 'orphan_object' AND object_key IS NOT NULL
         ON CONFLICT (object_key) DO UPDATE SET
                first_seen_at = CASE WHEN (s.etag, s.size, s.epoch) = (EXCLUDED.etag, EXCLUDED.size, EXCLUDED.epoch)

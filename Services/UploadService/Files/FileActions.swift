@@ -42,6 +42,14 @@ struct FileActions: Sendable {
     /// How long a deleted file stays restorable.
     let retention: Duration
 
+    private struct Change {
+        let file: File
+        /// What the audit trail is to say of it.
+        let record: AuditEntry?
+
+        init(_ file: File, _ record: AuditEntry? = nil) { (self.file, self.record) = (file, record) }
+    }
+
     /// Puts a file in the trash; deleting it again changes nothing and gives the same answer.
     ///
     /// - Parameters:
@@ -65,29 +73,24 @@ struct FileActions: Sendable {
                 }
                 try Outbox.append(deleted.stateEvent, in: tx)
                 try SagaStore.insert(DeleteSaga.new(for: deleted), wakeAt: deleted.deleteAfter, in: tx)
-                if isImmediate { try await Self.recordPurge(of: file, deleted, by: owner, in: tx) }
-                return deleted
+                return Change(deleted, isImmediate ? try Self.purge(of: file, deleted, by: owner) : nil)
             case .deleted where isImmediate:
-                guard let ended = try await FileStore.endRetention(of: file, in: tx) else { return file }
+                guard let ended = try await FileStore.endRetention(of: file, in: tx) else {
+                    return Change(file)
+                }
                 try Outbox.append(ended.stateEvent, in: tx)
                 try await SagaStore.wake(kind: DeleteSaga.kind, subject: file.id, in: tx)
-                try await Self.recordPurge(of: file, ended, by: owner, in: tx)
-                return ended
+                return Change(ended, try Self.purge(of: file, ended, by: owner))
             case .deleted, .purging, .purged:
-                return file
+                return Change(file)
             }
         }
     }
 
     /// Who has the bytes go for good, and what they were. The canary's own file is nobody's: it goes once a minute.
-    private static func recordPurge(
-        of file: File,
-        _ changed: File,
-        by owner: Owner,
-        in tx: borrowing Transaction
-    ) async throws {
-        guard owner != Canary.owner else { return }
-        let entry = AuditEntry(
+    private static func purge(of file: File, _ changed: File, by owner: Owner) throws -> AuditEntry? {
+        guard owner != Canary.owner else { return nil }
+        return AuditEntry(
             actor: "\(owner.tenant)/\(owner.name)",
             action: "file.purge",
             subject: file.id.text,
@@ -95,7 +98,6 @@ struct FileActions: Sendable {
             before: try ShadowRow(file).encoded(),
             after: try ShadowRow(changed).encoded()
         )
-        try await AuditTrail.append(entry, in: tx)
     }
 
     /// Takes a file out of the trash, as long as its time there is not over: an accepted purge is final. Restoring it again changes nothing. What was in
@@ -107,7 +109,7 @@ struct FileActions: Sendable {
     ) async throws(FileFailure) -> File {
         try await change(id, of: owner, keyed, nil, nil) { file, tx in
             switch file.state {
-            case .available: return file
+            case .available: return Change(file)
             case .quarantined: throw FileFailure.quarantined
             case .purging, .purged: throw FileFailure.purged
             case .deleted where file.quarantineReason != nil: throw FileFailure.quarantined
@@ -118,7 +120,7 @@ struct FileActions: Sendable {
                 }
                 try Outbox.append(restored.stateEvent, in: tx)
                 try await SagaStore.remove(kind: DeleteSaga.kind, subject: file.id, in: tx)
-                return restored
+                return Change(restored)
             }
         }
     }
@@ -129,7 +131,7 @@ struct FileActions: Sendable {
         _ keyed: KeyedAnswer<File>?,
         _ before: FaultPoint?,
         _ after: FaultPoint?,
-        _ body: (File, borrowing Transaction) async throws -> File
+        _ body: (File, borrowing Transaction) async throws -> Change
     ) async throws(FileFailure) -> File {
         do {
             if let before { try faults.reach(before) }
@@ -139,9 +141,11 @@ struct FileActions: Sendable {
                 guard let file = try await FileStore.lock(id, of: owner, in: tx) else {
                     throw FileFailure.notFound
                 }
-                let changed = try await body(file, tx)
-                try await keyed?.store(changed, in: tx)
-                return changed
+                let change = try await body(file, tx)
+                try await keyed?.store(change.file, in: tx)
+                // Everybody's entries queue up for it: after every other lock.
+                if let record = change.record { try await AuditTrail.append(record, in: tx) }
+                return change.file
             }
             if let after { try faults.reach(after) }
             return file

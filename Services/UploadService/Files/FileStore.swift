@@ -32,6 +32,11 @@ enum FileStore {
          WHERE tenant = $1 AND owner = $2 AND name = normalize($3, NFC)
            AND state IN ('AVAILABLE', 'QUARANTINED')
         """
+    private static let findAll: Statement = """
+        SELECT id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
+                  version, index_state, quarantine_reason, delete_after, created_at, updated_at, verified_sha256
+          FROM files WHERE id = ANY ($1::uuid[])
+        """
     private static let lock: Statement = """
         SELECT id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
                version, index_state, quarantine_reason, delete_after, created_at, updated_at, verified_sha256
@@ -90,6 +95,11 @@ enum FileStore {
         on pool: PostgresPool
     ) async throws(DatabaseError) -> File? {
         try await pool.query(findByName, owner.tenant, owner.name, name).first.map(file)
+    }
+
+    /// Of whomever, in no order.
+    static func find(_ ids: [UUID], on pool: PostgresPool) async throws(DatabaseError) -> [File] {
+        try await pool.query(findAll, ids).map(file)
     }
 
     /// The row stays locked until `tx` ends.

@@ -39,6 +39,8 @@ struct SelectionBody: Codable {
     /// Instead of a check's findings: what the survey of safe mode proposes to adopt.
     let isOfSurvey: Bool?
     let objectKeys: [String]?
+    /// Instead of findings: files that are to be let out of quarantine.
+    let fileIDs: [String]?
     let action: String?
     let reason: String?
 
@@ -48,6 +50,7 @@ struct SelectionBody: Codable {
         case findingIDs = "finding_ids"
         case isOfSurvey = "safe_mode"
         case objectKeys = "object_keys"
+        case fileIDs = "file_ids"
     }
 
     init(_ request: Request, _ context: ServiceContext) async throws {
@@ -57,13 +60,20 @@ struct SelectionBody: Codable {
             context,
             #"must be JSON of the form {"check_id": "…", "kinds": ["orphan_object"], "reason": "…"}"#
         )
-        guard max(findingIDs?.count ?? 0, objectKeys?.count ?? 0) <= 10_000 else {
-            throw RequestRefusal.body("has more than 10000 finding_ids or object_keys")
+        guard max(findingIDs?.count ?? 0, objectKeys?.count ?? 0, fileIDs?.count ?? 0) <= 10_000 else {
+            throw RequestRefusal.body("has more than 10000 finding_ids, object_keys or file_ids")
         }
         guard objectKeys?.allSatisfy({ ObjectKey($0) != nil }) ?? true else {
             throw RequestRefusal.body("has object_keys that are not keys of files")
         }
-        if isOfSurvey ?? false {
+        if let fileIDs {
+            guard !fileIDs.isEmpty, action == RepairAction.release.rawValue, isOfSurvey != true,
+                checkID == nil,
+                findingIDs == nil, kinds == nil, objectKeys == nil
+            else {
+                throw RequestRefusal.body("must have with file_ids the action release, and nothing else")
+            }
+        } else if isOfSurvey ?? false {
             guard checkID == nil, findingIDs == nil, kinds == nil,
                 action ?? RepairAction.adopt.rawValue == RepairAction.adopt.rawValue
             else {

@@ -47,15 +47,15 @@ struct RepairRoutes: Sendable {
                 )
             }
             let id = try RepairPolicy.id(id)
-            return try await keys.once(slot) { try await ran(id, scope, actor, body.confirm, context, $0) }
+            return try await once(slot) { try await ran(id, scope, actor, body.confirm, context, $0) }
                 .response
         }
         guard !isDryRun else {
-            return try await keys.once(slot) { try await planned(scope, body, actor, $0) }.response
+            return try await once(slot) { try await planned(scope, body, actor, $0) }.response
         }
-        return try await keys.once(slot) { claim in
+        return try await once(slot) { claim in
             // Under a key of its own: sent again, the request goes on with the plan it has made.
-            let made = try await keys.once(slot?.item(1, ["plan"])) {
+            let made = try await once(slot?.item(1, ["plan"])) {
                 try await planned(scope, body, actor, $0)
             }
             let id = made.location.flatMap { UUID(text: String($0.suffix(36))) }
@@ -117,10 +117,17 @@ struct RepairRoutes: Sendable {
         _ = try QueryItems(of: request, known: [])
         let (actor, body) = (try actor(context), try await SelectionBody(request, context))
         let reason = try RepairPolicy.reason(body.reason)
-        return try await keys.once(try slot(request, context, body)) { claim in
+        return try await once(try slot(request, context, body)) { claim in
             let keyed = claim.map { KeyedAnswer(claim: $0, make: Self.answer) }
             let plan: RepairPlan
-            if let check = body.checkID {
+            if let files = body.fileIDs {
+                plan = try await repairs.planReleases(
+                    of: try files.map { try RepairPolicy.id($0) },
+                    by: actor,
+                    reason: reason,
+                    keyed: keyed
+                )
+            } else if let check = body.checkID {
                 plan = try await repairs.plan(
                     check: try RepairPolicy.id(check),
                     scope: .selection,
@@ -146,7 +153,7 @@ struct RepairRoutes: Sendable {
     private func run(_ request: Request, _ context: ServiceContext) async throws -> Response {
         _ = try QueryItems(of: request, known: [])
         let (actor, id, body) = (try actor(context), try target(context), try await RunBody(request, context))
-        return try await keys.once(try slot(request, context, body)) {
+        return try await once(try slot(request, context, body)) {
             try await ran(id, nil, actor, body.confirm, context, $0)
         }.response
     }
@@ -154,12 +161,22 @@ struct RepairRoutes: Sendable {
     private func undo(_ request: Request, _ context: ServiceContext) async throws -> Response {
         _ = try QueryItems(of: request, known: [])
         let (actor, id) = (try actor(context), try target(context))
-        return try await keys.once(try slot(request, context, [String: String]())) { claim in
+        return try await once(try slot(request, context, [String: String]())) { claim in
             _ = try await repairs.undo(id, by: actor)
             let answer = try await answer(id, status: .ok, withItems: false)
             guard let claim else { return answer }
             return await keys.finish(claim, answer)
         }.response
+    }
+
+    /// Under the request's key, if it has one; a plan with many items takes long to make, to run and to undo.
+    private func once(
+        _ slot: KeySlot?,
+        _ serve: (KeyClaim?) async throws -> StoredAnswer
+    ) async throws -> StoredAnswer {
+        try await keys.once(slot) { claim in
+            try await keys.keeping(claim, repairs.time) { try await serve(claim) }
+        }
     }
 
     private func slot(

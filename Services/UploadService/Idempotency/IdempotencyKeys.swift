@@ -1,3 +1,4 @@
+import Determinism
 import FaultPoints
 import PostgresClient
 
@@ -44,6 +45,24 @@ struct IdempotencyKeys: Sendable {
     /// - Returns: false when the key was taken over: there is no point in going on.
     func renew(_ claim: KeyClaim) async throws(DatabaseError) -> Bool {
         try await IdempotencyStore.renew(claim, lease: lease, on: pool)
+    }
+
+    /// Keeps the key while `body` works, however long that takes: the same request, sent again, is told that it is being served. When
+    /// the database is away for longer than the lease the key may be taken over; what the request does must bear that.
+    func keeping<Value>(
+        _ claim: KeyClaim?,
+        _ time: any TimeSource,
+        _ body: () async throws -> Value
+    ) async throws -> Value {
+        guard let claim else { return try await body() }
+        let renewing = Task {
+            while !Task.isCancelled {
+                do { try await time.sleep(for: lease / 4) } catch { return }
+                if (try? await renew(claim)) == false { return }
+            }
+        }
+        defer { renewing.cancel() }
+        return try await body()
     }
 
     /// For what is not one transaction but may be repeated: stores the answer once everything is done.

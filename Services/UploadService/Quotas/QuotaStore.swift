@@ -66,14 +66,14 @@ enum QuotaStore {
         byteLimit: Int64,
         in tx: borrowing Transaction
     ) async throws(DatabaseError) -> Quota {
-        try await tx.execute(stopCharges)
+        try tx.enqueue(stopCharges)
         return try quota(try await tx.query(set, tenant, byteLimit).only())
     }
 
     /// Counts anew what a tenant is charged for; nil when it has no quota.
     static func recount(_ tenant: String, in tx: borrowing Transaction) async throws(DatabaseError) -> Quota?
     {
-        try await tx.execute(stopCharges)
+        try tx.enqueue(stopCharges)
         return try await tx.query(recount, tenant).first.map(quota)
     }
 
@@ -86,8 +86,10 @@ enum QuotaStore {
         try await pool.query(find, tenant).first.map(quota)
     }
 
-    static func find(_ tenant: String, in tx: borrowing Transaction) async throws(DatabaseError) -> Quota? {
-        try await tx.query(find, tenant).first.map(quota)
+    /// As it stays until `tx` ends: nobody charges it meanwhile.
+    static func hold(_ tenant: String, in tx: borrowing Transaction) async throws(DatabaseError) -> Quota? {
+        try tx.enqueue(stopCharges)
+        return try await tx.query(find, tenant).first.map(quota)
     }
 
     /// In the order of the tenants' names.

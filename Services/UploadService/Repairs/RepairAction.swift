@@ -1,4 +1,4 @@
-/// What a check can find.
+/// What a check can find, and what somebody may pick besides.
 enum RepairKind: String, CaseIterable, Sendable, Codable {
     case orphanObject = "orphan_object"
     case missingObject = "missing_object"
@@ -11,6 +11,8 @@ enum RepairKind: String, CaseIterable, Sendable, Codable {
     case indexStale = "index_stale"
     case indexGhost = "index_ghost"
     case quotaDrift = "quota_drift"
+    /// No check finds it: somebody has looked at the file.
+    case quarantinedFile = "quarantined_file"
 }
 
 /// What can be done about a finding. None of it deletes an object: what must go is ordered from the cleanup consumer.
@@ -37,6 +39,8 @@ enum RepairAction: String, CaseIterable, Sendable, Codable {
     case tombstone
     /// What the tenant is charged for is counted anew. Need not be undone.
     case recount
+    /// The file is served again if its bytes are what was acknowledged; an undo puts it into quarantine once more.
+    case release
     /// Nothing.
     case leave
 
@@ -44,7 +48,7 @@ enum RepairAction: String, CaseIterable, Sendable, Codable {
     var isHarmful: Bool {
         switch self {
         case .quarantine, .discardAgain, .markLost, .remove, .abort, .tombstone: true
-        case .adopt, .wake, .republish, .reindex, .recount, .leave: false
+        case .adopt, .wake, .republish, .reindex, .recount, .release, .leave: false
         }
     }
 }
@@ -62,6 +66,7 @@ extension RepairKind {
         case .indexMissing, .indexStale: [.reindex, .leave]
         case .indexGhost: [.reindex, .tombstone, .leave]
         case .quotaDrift: [.recount, .leave]
+        case .quarantinedFile: [.release, .leave]
         }
     }
 }

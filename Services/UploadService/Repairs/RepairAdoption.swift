@@ -27,7 +27,7 @@ extension Repairs {
             }
         case .unknown(let reason): return .wait(reason)
         case .object: return .skip("the object does not say which file it is")
-        case .nothing, .multipart, .genuine, .entry: return .skip("the object is gone")
+        case .nothing, .multipart, .genuine, .entry, .read: return .skip("the object is gone")
         }
         if let reason = try await FileStore.conflict(with: adoption.upload, in: tx) { return .skip(reason) }
         let before = try await UploadStore.adoptOpen(adoption.upload, in: tx)
@@ -60,7 +60,9 @@ extension Repairs {
         in tx: borrowing Transaction
     ) async throws -> RepairTakenBack? {
         guard item.shadow == nil else {
-            try await RepairItemStore.settle(item, .done, "not undone: the upload had a row before", in: tx)
+            // Completed once more, it would tell a version below those that were told of its file.
+            let outcome = "not undone: the upload had a row before, which cannot go on from where it was"
+            try await RepairItemStore.settle(item, .done, outcome, in: tx)
             return nil
         }
         guard let version = item.afterVersion, let key = item.item.objectKey,

@@ -13,7 +13,7 @@ struct RepairGuard: Sendable {
     /// Beyond this neither clock is believed.
     static let clockTolerance: Duration = .seconds(900)
 
-    /// The check is complete, and of this very database. What the survey of safe mode proposes needs none, and is done
+    /// The check is complete, and of this very database in its present epoch. What the survey of safe mode proposes needs none, and is done
     /// while it is on.
     func requireCheck(_ plan: RepairPlan) async throws(RepairFailure) {
         do {
@@ -38,6 +38,9 @@ struct RepairGuard: Sendable {
         guard let check = try await RepairSourceStore.check(plan.checkID, on: pool), check.isCompleted,
             check.isComplete
         else { throw RepairFailure.refused(.checkIncomplete) }
+        guard try await CheckStore.holds(plan.checkID, on: pool) else {
+            throw RepairFailure.refused(.incarnationChanged)
+        }
         return check.incarnation
     }
 
@@ -48,6 +51,9 @@ struct RepairGuard: Sendable {
         }
         guard plan.incarnation == here.incarnation else { throw RepairFailure.refused(.incarnationChanged) }
         if !plan.isOfSurvey {
+            guard try await CheckStore.holds(plan.checkID, in: tx) else {
+                throw RepairFailure.refused(.incarnationChanged)
+            }
             guard try await !SafeMode.isOn(in: tx) else { throw RepairFailure.refused(.safeMode) }
         }
         try requireOneTime(here.now)

@@ -25,7 +25,8 @@ extension Repairs {
         switch sight {
         case .entry(let found, hasObject: _): entry = found
         case .unknown(let reason): return .wait(reason)
-        case .nothing, .object, .multipart, .genuine, .adoptable: return .skip("nothing that the index holds")
+        case .nothing, .object, .multipart, .genuine, .adoptable, .read:
+            return .skip("nothing that the index holds")
         }
         let now = CheckedFile(
             id: id,
@@ -64,7 +65,7 @@ extension Repairs {
         case .entry(let found?, hasObject: false): entry = found
         case .entry(_?, hasObject: true): return .skip("its object is there: adopt it")
         case .unknown(let reason): return .wait(reason)
-        case .entry(nil, hasObject: _), .nothing, .object, .multipart, .genuine, .adoptable:
+        case .entry(nil, hasObject: _), .nothing, .object, .multipart, .genuine, .adoptable, .read:
             return .skip("the index does not know the file any more")
         }
         guard entry.state != .purged else { return .skip("the index holds a tombstone already") }

@@ -50,7 +50,7 @@ extension Repairs {
             changed = try await FileStore.quarantine(
                 id,
                 version: file.version,
-                reason: item.kind.rawValue,
+                reason: item.kind.quarantineReason,
                 in: tx
             )
         }
@@ -79,6 +79,18 @@ extension Repairs {
             return object.etag == item.etag ? nil : "another object lies there now"
         case (.digestMismatch, .genuine): return "the bytes are what they were"
         default: return "nothing that is lost"
+        }
+    }
+}
+
+extension RepairKind {
+    /// In the words of `file.rejected`, which says the same of what the indexer finds. Rows of before keep the one they were told with.
+    fileprivate var quarantineReason: String {
+        switch self {
+        case .missingObject: RejectedFile.Reason.objectMissing.rawValue
+        case .sizeMismatch: RejectedFile.Reason.sizeMismatch.rawValue
+        case .digestMismatch: RejectedFile.Reason.digestMismatch.rawValue
+        default: rawValue
         }
     }
 }

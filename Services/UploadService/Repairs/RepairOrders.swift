@@ -69,6 +69,7 @@ extension StoredRepairItem {
             guard let id = item.multipartID, !isUndo else { return nil }
             return .multipartLeaked(LeakedMultipart(planID: planID, objectKey: key, s3UploadID: id))
         case .adopt, .discardAgain, .markLost, .remove, .wake, .republish, .reindex, .tombstone, .recount,
+            .release,
             .leave:
             return nil
         }

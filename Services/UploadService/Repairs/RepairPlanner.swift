@@ -52,7 +52,8 @@ struct RepairPlanner: Sendable {
         switch finding.kind {
         case .orphanObject: return orphanAction(finding, chosen)
         case .leakedMultipart: return multipartAction(finding, chosen)
-        case .missingObject, .sizeMismatch, .digestMismatch, .eventGap, .indexMissing, .indexStale:
+        case .missingObject, .sizeMismatch, .digestMismatch, .eventGap, .indexMissing, .indexStale,
+            .quarantinedFile:
             return finding.fileID == nil ? .leave : chosen
         // An entry whose file nobody knows may be all that is left of one that was lost: unless somebody chose the
         // tombstone, the run leaves it.

@@ -41,7 +41,7 @@ extension Repairs {
     ) async throws(RepairFailure) {
         let keeper = LeaseKeeper(
             Self.leaseName,
-            ttl: Self.leaseTTL,
+            ttl: leaseTTL,
             pool: pool,
             time: time,
             random: random

@@ -106,7 +106,7 @@ extension Repairs {
     /// Quotas change with every upload: what is added up is what the triggers go on from.
     func recount(_ item: RepairItem, in tx: borrowing Transaction) async throws -> RepairVerdict {
         let tenant = item.subject
-        guard let before = try await QuotaStore.find(tenant, in: tx),
+        guard let before = try await QuotaStore.hold(tenant, in: tx),
             let after = try await QuotaStore.recount(tenant, in: tx)
         else { return .skip("the tenant has no quota any more") }
         guard before.usedBytes != after.usedBytes else { return .skip("the count was right") }

@@ -28,6 +28,12 @@ extension Repairs {
             return try await multipart(key, id)
         case .reindex, .tombstone: return try await indexSight(item)
         case .adopt: return try await adoptableSight(item)
+        case .release:
+            guard let key = item.objectKey, let facts = try await store.head(key) else { return .nothing }
+            guard let digest = try await digest(of: key, facts) else {
+                return .unknown("the object changed while it was read")
+            }
+            return .read(facts, digest)
         case .discardAgain, .wake, .republish, .recount, .leave: return .nothing
         }
     }

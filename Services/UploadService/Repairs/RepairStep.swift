@@ -1,5 +1,6 @@
 import AuditTrail
 import Determinism
+import Digests
 import EventBinding
 import EventContracts
 import FaultPoints
@@ -28,6 +29,8 @@ enum RepairSight: Sendable {
     case multipart(begun: Timestamp?)
     /// The object's bytes were read again and are what they were.
     case genuine
+    /// With the digest of the object's bytes, which were read just now.
+    case read(ObjectFacts, Digest256)
     /// The object says which file it is, and its bytes were read.
     case adoptable(AdoptableObject)
     /// Nil: the index has never heard of the file.

@@ -108,6 +108,7 @@ extension Repairs {
         // Its answer is still to come; then it is done, and stays so.
         case (.ordered, _): return nil
         case (.done, .markLost), (.done, .remove): return try await bringBack(item, in: tx)
+        case (.done, .release): return try await takeIn(item, in: tx)
         case (.done, .adopt): return try await abandonAdoption(item, in: tx)
         case (.done, _): return nil
         case (.skipped, _), (.failed, _), (.undoing, _), (.undone, _): return nil

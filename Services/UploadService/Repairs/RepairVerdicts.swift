@@ -25,6 +25,7 @@ extension Repairs {
         case .republish: return try await republish(item.item, in: tx)
         case .reindex: return try await reindex(item.item, sight, in: tx)
         case .tombstone: return try await tombstone(item.item, sight, in: tx)
+        case .release: return try await release(item.item, sight, in: tx)
         case .recount: return try await recount(item.item, in: tx)
         case .leave: return .skip("left as it is")
         }

@@ -41,9 +41,10 @@ struct Repairs: Sendable {
     let reaping: ReapSaga
     /// Nil: nobody said where the indexer is.
     var lookUp: IndexerClient.Lookup?
+    /// After this long without a sign of life another process may go on with a run.
+    var leaseTTL: Duration = .seconds(60)
 
     static let leaseName = "repair"
-    static let leaseTTL: Duration = .seconds(60)
     static let itemLimit = 20_000
 
     var guardian: RepairGuard { RepairGuard(pool: pool, bucket: bucket, time: time) }

@@ -49,7 +49,7 @@ struct BucketSurvey: Sendable {
     }
 
     private func walk(_ report: inout LossReport) async throws {
-        let since = try await ComparisonStore.now(on: pool)
+        let since = report.begunAt
         var expected = try await toldObjects(&report)
         var comparison = Compare(
             ObjectListing(after: nil, upTo: nil, budget: budget, list: list),
@@ -112,6 +112,11 @@ struct BucketSurvey: Sendable {
         let known = try await LossStore.known(keys, on: pool)
         let refused = try await LossStore.refused(keys.filter { !known.contains($0) }, on: pool)
         for object in suspects where !known.contains(object.key.text) {
+            // Nobody is told more of what has no room in the list.
+            guard report.hasRoomForObjects else {
+                report.count(.unknownObject)
+                continue
+            }
             if let loss = try await loss(object, isRefused: refused.contains(object.key.text)) {
                 report.add(loss)
             }

@@ -29,8 +29,7 @@ struct ConsistencyRound: ScheduledWork {
 
     func lastCompleteCheck(within limit: Duration) async throws -> ScheduledCheck? {
         guard let check = try await checks.newest(complete: true), let counts = check.counts,
-            check.incarnation == (try await checks.incarnation()),
-            check.ageSeconds <= Double(limit.components.seconds)
+            try await checks.holds(check), check.ageSeconds <= Double(limit.components.seconds)
         else { return nil }
         return ScheduledCheck(id: check.id, isComplete: true, findingCount: Self.sum(counts.values))
     }

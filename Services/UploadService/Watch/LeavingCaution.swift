@@ -1,3 +1,4 @@
+import Determinism
 import FoundationEssentials
 import ObjectStore
 import PostgresClient
@@ -9,7 +10,13 @@ struct LeavingCaution: Sendable {
     let pool: PostgresPool
     let store: any ObjectStore
 
-    private static let pageLimit = 500
+    /// So many reasons are enough.
+    private static let reasonLimit = 10
+    /// Objects asked for at the same time.
+    private static let width = 16
+    private static let pageLimit = 160
+    /// So many unfinished uploads are looked at in one request.
+    var uploadLimit = 20_000
 
     /// - Returns: nil when nothing does; else why, and what to do about it.
     func obstacle(_ stay: SafeMode.Stay) async throws -> String? {
@@ -32,24 +39,40 @@ struct LeavingCaution: Sendable {
     /// it expires, and its bytes go.
     private func unfinishedBytes(_ stay: SafeMode.Stay) async throws -> String? {
         var found: [String] = []
-        var after = ""
-        while true {
+        var (after, count, isEnd) = ("", 0, false)
+        while !isEnd, found.count < Self.reasonLimit {
+            guard count < uploadLimit else { return Self.tooMany(uploadLimit) }
             let keys = try await LossStore.openKeys(
                 before: stay.enteredAt,
                 after: after,
                 limit: Self.pageLimit,
                 on: pool
             )
-            for key in keys where try await store.head(key) != nil { found.append(key) }
-            guard keys.count == Self.pageLimit, let last = keys.last else { break }
-            after = last
+            let store = self.store
+            let looks = await inParallel(keys, limit: Self.width) { key -> Result<Bool, StoreFailure> in
+                do throws(StoreFailure) { return .success(try await store.head(key) != nil) } catch {
+                    return .failure(error)
+                }
+            }
+            for (key, look) in looks where try look.get() { found.append(key) }
+            count += keys.count
+            isEnd = keys.count < Self.pageLimit
+            after = keys.last ?? after
         }
-        guard let first = found.first else { return nil }
+        guard let first = found.min() else { return nil }
         return """
-            \(found.count) objects lie under uploads of before that this database takes for unfinished; they may have been \
+            \(found.count)\(isEnd ? "" : " or more") objects lie under uploads of before that this database takes for unfinished; they may have been \
             acknowledged, and would be discarded. The first is \(first). Nothing was changed. Complete their sessions again \
             (POST /api/v1/uploads/{id}/complete) or adopt the objects (POST /api/v1/repairs); `force` gives them up.
             """
+    }
+
+    private static func tooMany(_ limit: Int) -> String {
+        """
+        More than \(limit) uploads of before are unfinished in this database. Under the first of them lies no object; the others were \
+        not looked at. Nothing was changed. End those that nobody goes on with (DELETE /api/v1/uploads/{id}) and try again; `force` leaves \
+        without looking.
+        """
     }
 }
 
@@ -58,6 +81,15 @@ struct SurveyFacts: Decodable, Sendable {
     let complete: Bool
     /// Why a source could not be compared.
     let skipped: [String: String]
+    private let begun: String?
+
+    /// By the database's clock.
+    var begunAt: Timestamp? { begun.flatMap { Timestamp(rfc3339: $0) } }
+
+    private enum CodingKeys: String, CodingKey {
+        case complete, skipped
+        case begun = "begun_at"
+    }
 
     /// Nil until a survey was made.
     init?(_ stay: SafeMode.Stay) {

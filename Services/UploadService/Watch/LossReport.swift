@@ -1,35 +1,53 @@
+import Determinism
 import ServiceBootstrap
 
 /// What a survey has found so far.
 struct LossReport: Sendable {
-    /// Of the losses that an adoption would mend so many are listed, and of all others together so many; all are counted.
+    /// When it was begun, by the database's clock.
+    let begunAt: Timestamp
+    /// Of each of three sorts so many are listed: objects to be adopted, files that only the index knows, and all others; all are
+    /// counted.
     let listLimit: Int
     var losses: [Loss] = []
     /// Why a source could not be compared, or not all of it.
     private(set) var skipped: [(source: String, reason: String)] = []
     private var counts: [Loss.Kind: Int64] = [:]
-    private var (adoptableCount, otherCount) = (0, 0)
+    private var listed: [Sort: Int] = [:]
 
-    init(listLimit: Int) { self.listLimit = listLimit }
+    private enum Sort { case adoptable, unknownFile, other }
 
-    mutating func add(_ loss: Loss) {
-        counts[loss.kind, default: 0] += 1
-        // Beside files that only the index knows there must be room for what can be adopted.
-        if loss.kind == .unknownObject, loss.proposal == .adopt {
-            adoptableCount += 1
-            guard adoptableCount <= listLimit else { return }
-        } else {
-            otherCount += 1
-            guard otherCount <= listLimit else { return }
-        }
-        losses.append(loss)
+    init(begunAt: Timestamp, listLimit: Int) {
+        self.begunAt = begunAt
+        self.listLimit = listLimit
     }
+
+    /// Whether an object more that nobody knows would be listed, were it to be adopted.
+    var hasRoomForObjects: Bool { listed[.adoptable, default: 0] < listLimit }
+
+    /// - Returns: false when it was only counted.
+    @discardableResult
+    mutating func add(_ loss: Loss) -> Bool {
+        counts[loss.kind, default: 0] += 1
+        let sort: Sort =
+            switch (loss.kind, loss.proposal) {
+            case (.unknownObject, .adopt): .adoptable
+            case (.unknownFile, _): .unknownFile
+            default: .other
+            }
+        guard listed[sort, default: 0] < listLimit else { return false }
+        listed[sort, default: 0] += 1
+        losses.append(loss)
+        return true
+    }
+
+    mutating func count(_ kind: Loss.Kind) { counts[kind, default: 0] += 1 }
 
     mutating func skip(_ source: String, _ reason: String) { skipped.append((source, reason)) }
 
-    /// `complete`, `counts` by kind, `skipped` by source, `losses`.
+    /// `begun_at`, `complete`, `counts` by kind, `skipped` by source, `losses`.
     var json: String {
-        var json = Array("{\"complete\":\(skipped.isEmpty),\"counts\":{".utf8)
+        var json = Array("{\"begun_at\":\"\(begunAt.rfc3339)\",".utf8)
+        json += "\"complete\":\(skipped.isEmpty),\"counts\":{".utf8
         let counts = Loss.Kind.allCases.map { "\"\($0.rawValue)\":\(self.counts[$0] ?? 0)" }
         json += "\(counts.joined(separator: ","))},\"skipped\":{".utf8
         for (index, (source, reason)) in skipped.enumerated() {

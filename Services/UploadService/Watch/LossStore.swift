@@ -25,12 +25,14 @@ enum LossStore {
         """
 
     private static let hasEndedPlan: Statement = """
-        SELECT EXISTS (SELECT 1 FROM repair_plans WHERE check_id = $1 AND finished_at > $2)
+        SELECT EXISTS (SELECT 1 FROM repair_plans
+                        WHERE check_id = $1 AND finished_at > $2 AND finished_at <= clock_timestamp())
         """
-    /// In this stay.
+    /// In this stay. A plan that was taken back says nothing of what it was to adopt.
     private static let refused: Statement = """
         SELECT DISTINCT i.object_key FROM repair_plans p JOIN repair_items i ON i.plan_id = p.id
          WHERE p.check_id = $1 AND p.started_at > (SELECT max(entered_at) FROM safe_mode WHERE left_at IS NULL)
+           AND p.state NOT IN ('UNDOING', 'UNDONE')
            AND i.state IN ('SKIPPED', 'FAILED') AND i.object_key = ANY ($2::text[])
         """
 
@@ -80,7 +82,8 @@ enum LossStore {
         return keys
     }
 
-    /// Whether a plan of adoptions has come to its end since.
+    /// Whether a plan of adoptions has come to its end since, by the database's clock: one that seems to have ended in the future has
+    /// not.
     static func hasEndedPlan(
         since instant: Timestamp,
         on pool: PostgresPool

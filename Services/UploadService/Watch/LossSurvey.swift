@@ -41,7 +41,7 @@ struct LossSurvey: Sendable {
     /// that this process does not know. What was adopted makes room for what was not listed.
     private func isDue(_ stay: SafeMode.Stay) async throws -> Bool {
         guard let facts = SurveyFacts(stay), let at = stay.surveyedAt else { return true }
-        if try await LossStore.hasEndedPlan(since: at, on: pool) { return true }
+        if try await LossStore.hasEndedPlan(since: facts.begunAt ?? at, on: pool) { return true }
         guard !facts.complete, facts.skipped.count > 1 || indexer != nil || facts.skipped["index"] == nil
         else {
             return false
@@ -51,7 +51,8 @@ struct LossSurvey: Sendable {
 
     /// JSON, as `LossReport` has it.
     func report() async throws -> String {
-        var report = LossReport(listLimit: listLimit)
+        let begunAt = try await ComparisonStore.now(on: pool)
+        var report = LossReport(begunAt: begunAt, listLimit: listLimit)
         do { try await compareIndex(&report) } catch let failure as IndexerFailure {
             report.skip("index", "\(failure)")
         }
@@ -68,17 +69,22 @@ struct LossSurvey: Sendable {
 
     private func compareIndex(_ report: inout LossReport) async throws {
         guard let indexer else { return report.skip("index", Self.noIndexer) }
-        var after: UUID?
+        var (after, isListFull): (UUID?, Bool) = (nil, false)
         repeat {
             let page = try await indexer.entries(after: after, limit: 1_000)
             let ids = page.entries.map(\.fileID)
             let files = try await LossStore.files(ids, on: pool)
             let uploads = try await LossStore.uploads(ofFiles: ids, on: pool)
             for entry in page.entries {
-                if let loss = Loss(entry, files[entry.fileID], uploads[entry.fileID]) { report.add(loss) }
+                guard let loss = Loss(entry, files[entry.fileID], uploads[entry.fileID]) else { continue }
+                if !report.add(loss), loss.kind == .unknownFile { isListFull = true }
             }
             after = page.nextAfter
         } while after != nil
+        // A listing that leaves those out would be believed.
+        if isListFull {
+            report.skip("index", "more files are unknown than are listed: adopt those first, then it goes on")
+        }
         // Where they lie is told of one entry at a time only.
         for place in report.losses.indices {
             let loss = report.losses[place]

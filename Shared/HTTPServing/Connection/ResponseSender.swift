@@ -39,21 +39,24 @@ struct ResponseSender {
     }
 }
 
-/// Sends the head together with the first bytes, and holds the body to its declared length.
+/// Holds the body to its declared length. The head goes with the first bytes and the end with the last, so that most responses are
+/// one write.
 private struct BodyWriter: ResponseBodyWriter {
     let outbound: NIOAsyncChannelOutboundWriter<HTTPResponsePart>
     let exchange: Exchange
     let declared: Int64?
     let head: HTTPResponse
+    /// With these the body has its declared length: they wait for the end.
+    var last: ByteBuffer?
 
     mutating func write(_ buffer: ByteBuffer) async throws {
         guard buffer.readableBytes > 0 else { return }
         let total = exchange.addSent(buffer.readableBytes)
         if let declared, total > declared { throw ResponseLengthMismatch(declared: declared, written: total) }
-        if exchange.takeHeadDue() {
-            try await outbound.write(contentsOf: [.head(head), .body(buffer)])
+        if total == declared {
+            last = buffer
         } else {
-            try await outbound.write(.body(buffer))
+            try await send([.body(buffer)])
         }
     }
 
@@ -63,11 +66,11 @@ private struct BodyWriter: ResponseBodyWriter {
             throw ResponseLengthMismatch(declared: declared, written: written)
         }
         exchange.markFinished()
-        if exchange.takeHeadDue() {
-            try await outbound.write(contentsOf: [.head(head), .end(trailingHeaders)])
-        } else {
-            try await outbound.write(.end(trailingHeaders))
-        }
+        try await send((last.map { [.body($0)] } ?? []) + [.end(trailingHeaders)])
+    }
+
+    private func send(_ parts: [HTTPResponsePart]) async throws {
+        try await outbound.write(contentsOf: exchange.takeHeadDue() ? [.head(head)] + parts : parts)
     }
 
     /// A body source that returns without `finish` has not written a whole response.

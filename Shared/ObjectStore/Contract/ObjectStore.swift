@@ -18,6 +18,14 @@ public protocol ObjectStore: Sendable {
         ifNoneMatchAny: Bool
     ) async throws(StoreFailure) -> StoredObject
 
+    /// Stores one object in place of the one with this ETag; fails with `preconditionFailed` where another lies there, or none, on stores
+    /// that hold conditional writes (`StoreProfile.conditionalWritesEnforced`). On the others it replaces whatever is there.
+    func replace(
+        _ key: String,
+        ifMatch etag: String,
+        body: ObjectBody
+    ) async throws(StoreFailure) -> StoredObject
+
     /// Opens a download. Its body is read as fast as the caller takes it; the answer's head is already checked.
     func get(_ key: String, range: ByteRange?, ifMatch: String?) async throws(StoreFailure) -> ObjectDownload
 

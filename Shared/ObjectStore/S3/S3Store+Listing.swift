@@ -1,3 +1,4 @@
+import Determinism
 import NIOCore
 import NIOHTTP1
 
@@ -21,7 +22,7 @@ extension S3Store {
                     key: try listing.key(entry, "Key"),
                     size: try listing.integer(entry, "Size"),
                     etag: unquoted(entry.text("ETag")),
-                    lastModified: entry.text("LastModified").flatMap { timestamp(iso8601: $0) }
+                    lastModified: entry.text("LastModified").flatMap { Timestamp(rfc3339: $0) }
                 )
             )
         }
@@ -91,7 +92,7 @@ extension S3Store {
                 UploadsPage.Upload(
                     key: try listing.key(entry, "Key"),
                     uploadID: uploadID,
-                    initiated: entry.text("Initiated").flatMap { timestamp(iso8601: $0) }
+                    initiated: entry.text("Initiated").flatMap { Timestamp(rfc3339: $0) }
                 )
             )
         }

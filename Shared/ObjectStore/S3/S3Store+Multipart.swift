@@ -1,3 +1,4 @@
+import Determinism
 import NIOCore
 import NIOHTTP1
 
@@ -60,7 +61,7 @@ extension S3Store {
                     number: Int(clamping: try listing.integer(entry, "PartNumber")),
                     size: try listing.integer(entry, "Size"),
                     etag: unquoted(entry.text("ETag")),
-                    lastModified: entry.text("LastModified").flatMap { timestamp(iso8601: $0) },
+                    lastModified: entry.text("LastModified").flatMap { Timestamp(rfc3339: $0) },
                     checksums: PartChecksum.Kind.allCases.compactMap { kind in
                         kind.wireName.flatMap { entry.text("Checksum\($0)") }
                             .flatMap { PartChecksum(kind, base64: $0) }

@@ -22,6 +22,21 @@ extension S3Store {
         )
     }
 
+    public func replace(
+        _ key: String,
+        ifMatch etag: String,
+        body: ObjectBody
+    ) async throws(StoreFailure) -> StoredObject {
+        var request = S3Request(.PUT, key, effect: .idempotent)
+        if profile.conditionalWritesEnforced { request.headers.append(("if-match", "\"\(etag)\"")) }
+        request.payload = try await payload(of: body)
+        let answer = try await perform(request)
+        return StoredObject(
+            etag: unquoted(answer.header("etag")),
+            versionID: answer.header("x-amz-version-id")
+        )
+    }
+
     public func get(
         _ key: String,
         range: ByteRange?,
@@ -181,6 +196,7 @@ extension ObjectFacts {
 /// An ETag without its quotes; empty when there is none.
 func unquoted(_ etag: String?) -> String {
     guard let etag else { return "" }
-    guard etag.count >= 2, etag.hasPrefix("\""), etag.hasSuffix("\"") else { return etag }
-    return String(etag.dropFirst().dropLast())
+    let (bytes, quote) = (etag.utf8, UInt8(ascii: "\""))
+    guard bytes.count >= 2, bytes.first == quote, bytes.last == quote else { return etag }
+    return String(Substring(bytes.dropFirst().dropLast()))
 }

@@ -12,21 +12,6 @@ func timestamp(httpDate text: some StringProtocol) -> Timestamp? {
     return timestamp(year: year, month: Int64(month) + 1, day: day, clock: clock)
 }
 
-/// The form of S3's XML, `2009-10-12T17:50:30.000Z`; the fraction may be missing. Nil for anything else.
-func timestamp(iso8601 text: String) -> Timestamp? {
-    guard text.hasSuffix("Z"), let middle = text.firstIndex(of: "T") else { return nil }
-    let date = text[..<middle].split(separator: "-").compactMap { Int64($0) }
-    let time = text[text.index(after: middle)...].dropLast().split(separator: ".", maxSplits: 1)
-    guard date.count == 3, let whole = time.first else { return nil }
-    let clock = whole.split(separator: ":").compactMap { Int64($0) }
-    guard let seconds = timestamp(year: date[0], month: date[1], day: date[2], clock: clock) else {
-        return nil
-    }
-    let digits = time.count == 2 ? String(time[1].prefix(6)) : ""
-    guard let fraction = Int64(digits + String(repeating: "0", count: 6 - digits.count)) else { return nil }
-    return seconds.advanced(by: .microseconds(fraction))
-}
-
 private let monthNames = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 /// Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", days_from_civil.

@@ -83,6 +83,8 @@ struct XMLReader {
         -> XMLElement?
     {
         guard open.isEmpty else {
+            // Entries of a listing have about as many.
+            if open[open.count - 1].children.isEmpty { open[open.count - 1].children.reserveCapacity(6) }
             open[open.count - 1].children.append(element)
             return nil
         }

@@ -4,8 +4,17 @@ public enum JSONText {
     /// result never spans lines and never moves a terminal's cursor.
     public static func append(_ text: String, to line: inout [UInt8]) {
         line.append(UInt8(ascii: "\""))
-        for scalar in text.unicodeScalars { append(scalar, to: &line) }
+        if text.utf8.allSatisfy(isPlain) {
+            line += text.utf8
+        } else {
+            for scalar in text.unicodeScalars { append(scalar, to: &line) }
+        }
         line.append(UInt8(ascii: "\""))
+    }
+
+    /// Most text is nothing but this.
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        (0x20...0x7E).contains(byte) && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
     }
 
     private static func append(_ scalar: Unicode.Scalar, to line: inout [UInt8]) {

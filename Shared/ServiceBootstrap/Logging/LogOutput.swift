@@ -41,8 +41,12 @@ public final class LogOutput: Sendable {
     /// Waits until everything handed over so far is written. For the end of a program only.
     public func flush() { queue.sync { drain() } }
 
+    /// Lines that come one upon another are written together, at most a millisecond late: nobody is woken for each.
     private func drain() {
-        while let bytes = takePending() { writeAll(bytes) }
+        while let bytes = takePending() {
+            writeAll(bytes)
+            usleep(1_000)
+        }
     }
 
     private func takePending() -> [UInt8]? {

@@ -11,6 +11,10 @@ public struct HighWaterMarks: Sendable {
     public static let prefix = ".waybill/high-water/"
 
     private static let bodyLimit = 64
+    /// Of one raising, when others are faster.
+    private static let attemptLimit = 4
+    /// Earlier versions that one raising deletes.
+    private static let forgottenLimit = 100
 
     private let store: any ObjectStore
     private let bucket: BucketIdentity
@@ -48,12 +52,17 @@ public struct HighWaterMarks: Sendable {
 
     /// In bytes; 0 when there is no mark.
     func mark(of sight: DatabaseSight) async throws(StoreFailure) -> Int64 {
+        try await mark(key(sight)).bytes
+    }
+
+    /// - Returns: an ETag too, where there is a mark.
+    private func mark(_ key: String) async throws(StoreFailure) -> (bytes: Int64, etag: String?) {
         let download: ObjectDownload
         do throws(StoreFailure) {
-            download = try await store.get(key(sight), range: nil, ifMatch: nil)
+            download = try await store.get(key, range: nil, ifMatch: nil)
         } catch {
             guard case .notFound(let code) = error, code == "NoSuchKey" else { throw error }
-            return 0
+            return (0, nil)
         }
         var text: [UInt8] = []
         do {
@@ -63,14 +72,52 @@ public struct HighWaterMarks: Sendable {
         } catch let failure as StoreFailure { throw failure } catch {
             throw .unavailable(reason: "\(error)", retryAfter: nil)
         }
-        return Int64(String(decoding: text, as: UTF8.self)) ?? 0
+        return (Int64(String(decoding: text, as: UTF8.self)) ?? 0, download.facts.etag)
     }
 
-    /// Moves the mark up to `sight`, never down: it is looked at first. Should a write of long ago land late, the next one mends it.
+    /// Moves the mark up to `sight`, never down: whoever was faster is looked at again. Where the store does not hold conditional
+    /// writes a write of long ago may land late; the next one mends that.
     func raise(to sight: DatabaseSight) async throws(StoreFailure) {
         try await bucket.confirm()
-        guard try await mark(of: sight) < sight.flushed else { return }
-        _ = try await store.put(key(sight), body: .bytes(ByteBuffer(string: String(sight.flushed))))
+        let key = key(sight)
+        for _ in 0..<Self.attemptLimit {
+            let (bytes, etag) = try await mark(key)
+            guard bytes < sight.flushed else { return }
+            do throws(StoreFailure) {
+                let stored = try await write(sight.flushed, key, over: etag)
+                return await forgetEarlier(key, than: stored)
+            } catch {
+                guard case .preconditionFailed = error else { throw error }
+            }
+        }
+    }
+
+    private func write(
+        _ bytes: Int64,
+        _ key: String,
+        over etag: String?
+    ) async throws(StoreFailure) -> StoredObject {
+        let body = ObjectBody.bytes(ByteBuffer(string: String(bytes)))
+        if let etag, !etag.isEmpty { return try await store.replace(key, ifMatch: etag, body: body) }
+        return try await store.put(
+            key,
+            body: body,
+            contentType: nil,
+            metadata: [:],
+            ifNoneMatchAny: etag == nil && store.profile.conditionalWritesEnforced
+        )
+    }
+
+    /// In a bucket that keeps versions those of the mark would pile up. The newest stays, whoever wrote it. Credentials that may not do
+    /// this leave them to a rule of the bucket.
+    private func forgetEarlier(_ key: String, than stored: StoredObject) async {
+        guard let own = stored.versionID, own != "null",
+            let page = try? await store.listVersions(prefix: key, after: nil, limit: 1_000)
+        else { return }
+        let earlier = page.versions.filter { $0.key == key && !$0.isLatest && $0.versionID != own }
+        for version in earlier.suffix(Self.forgottenLimit) {
+            do { try await store.delete(key, versionID: version.versionID) } catch { return }
+        }
     }
 
     private func key(_ sight: DatabaseSight) -> String {

@@ -20,6 +20,12 @@ final class Witness: Sendable {
     var bodyErrors: [String] { state.withLock { $0.bodyErrors } }
     var byteCount: Int { state.withLock { $0.byteCount } }
     var lines: [String] { log.withLock { $0 } }
+
+    /// Waits for it: a request's line is written when the client already has its answer.
+    func line(with text: String) async throws -> String {
+        try await eventually("a line with \(text)") { lines.contains { $0.contains(text) } }
+        return try #require(lines.first { $0.contains(text) })
+    }
 }
 
 struct KnownTokens: CallerAuthenticator {

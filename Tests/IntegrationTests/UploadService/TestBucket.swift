@@ -72,6 +72,15 @@ struct TestBucket: Sendable {
             throw Refused(status: response.status)
         }
     }
+
+    /// How many requests to this bucket each rule has struck, in the order in which they were made.
+    func strikes() async throws -> [Int] {
+        let request = HTTPClientRequest(url: "\(address)/_faults")
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(10))
+        let body = try await response.body.collect(upTo: 16 << 20)
+        let rules = JSONValue(Array(body.readableBytesView)).items
+        return rules.filter { $0["bucket"].text == name }.map { $0["hits"].number ?? 0 }
+    }
 }
 
 /// One DevStore for the test process; the kernel ends it with the process.

@@ -81,12 +81,36 @@ struct RepairCommandTests {
         }
     }
 
+    @Test func filesAreLetOutOfQuarantine() async throws {
+        try await ServiceUnderTest.withRepairs { service in
+            let id = try await service.upload("a.txt").id
+            _ = try await service.pool.execute(
+                "UPDATE files SET state = 'QUARANTINED', quarantine_reason = 'x', version = version + 1"
+            )
+            let planned = try await waybill(
+                service,
+                "repair",
+                "plan",
+                "--reason",
+                "x",
+                "--file",
+                id,
+                "--json"
+            )
+            #expect(planned.exitCode == 0 && json(planned)["item_count"].number == 1, "\(planned.output)")
+            let run = try await waybill(service, "repair", "run", try #require(json(planned)["id"].text))
+            #expect(run.exitCode == 0 && run.standardOutput.contains("1 DONE"), "\(run.output)")
+            #expect(try await service.state(of: id) == "AVAILABLE")
+        }
+    }
+
     @Test(arguments: [
         ["repair", "show", "1"], ["repair", "plan"],
         ["repair", "plan", "--reason", "x", "--finding", "1"],
         ["repair", "plan", "--reason", "x", "--check", "c", "--action", "leave"],
         ["repair", "plan", "--reason", "x", "--check", "c", "--finding", "1", "--scope", "orphaned-files"],
         ["repair", "plan", "--reason", "x", "--policy", "orphan"],
+        ["repair", "plan", "--reason", "x", "--file", "f", "--check", "c"],
         ["repair", "plan", "--reason", "x", "--safe-mode", "--policy", "orphan_object=adopt"],
         ["repair", "plan", "--reason", "x", "--scope", "some"], ["repair", "list", "--limit", "0"],
         ["quota", "set", "acme", "much"], ["quota", "set", "acme"],

@@ -34,6 +34,8 @@ struct RepairCommand: AsyncParsableCommand {
         @Flag(help: "Instead of a check's findings: adopt what the survey of safe mode proposes.")
         var safeMode =
             false
+        @Option(help: "Instead of findings: let this file out of quarantine; may be repeated.") var file:
+            [String] = []
         @Option(help: "Why, for the audit trail.") var reason: String
         @Flag(help: "The plan as JSON.") var json = false
 
@@ -47,6 +49,10 @@ struct RepairCommand: AsyncParsableCommand {
             guard action == nil || !finding.isEmpty else {
                 throw ValidationError("--action is for what --finding names; see --policy.")
             }
+            guard
+                file.isEmpty
+                    || check == nil && !safeMode && policy.isEmpty && scope == .full && finding.isEmpty
+            else { throw ValidationError("--file goes with --reason and --json only.") }
             _ = try chosen()
         }
 
@@ -61,6 +67,10 @@ struct RepairCommand: AsyncParsableCommand {
         }
 
         private func asked(_ policy: [String: String]) throws(ClientFailure) -> APIRequest {
+            if !file.isEmpty {
+                let asked = ReleaseAsked(fileIDs: file, reason: reason)
+                return try APIRequest(.POST, "/api/v1/repairs", document: asked)
+            }
             if safeMode {
                 return try APIRequest(.POST, "/api/v1/repairs", document: AdoptionAsked(reason: reason))
             }

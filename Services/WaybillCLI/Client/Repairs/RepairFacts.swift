@@ -35,6 +35,18 @@ struct AdoptionAsked: Encodable, Sendable {
     }
 }
 
+/// The same, for files that are to be let out of quarantine.
+struct ReleaseAsked: Encodable, Sendable {
+    let fileIDs: [String]
+    let action = "release"
+    let reason: String
+
+    enum CodingKeys: String, CodingKey {
+        case action, reason
+        case fileIDs = "file_ids"
+    }
+}
+
 /// A plan as the server tells of it.
 struct RepairFacts: Codable, Sendable {
     let id: String

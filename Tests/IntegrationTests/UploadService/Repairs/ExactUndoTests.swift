@@ -43,6 +43,13 @@ struct ExactUndoTests {
             )
             let outcome = try await service.repairs.run(plan.id, by: "ops/root", confirm: nil)
             #expect(outcome.counts == ["DONE": 1])
+            let changed = try await service.send(.GET, "\(ServiceUnderTest.files)/\(file.id)")
+            if action == .markLost {
+                #expect(
+                    changed.json["quarantine_reason"].text == "object_missing",
+                    "as of what the indexer finds"
+                )
+            }
             #expect(try await service.pool.query(Self.row, id).map { try $0.text(0) } != before)
             let shadow = try #require(try await service.items(of: plan.id).first?.shadow)
             let shadowed = JSONValue(Array(shadow.utf8))["file"]
@@ -114,7 +121,7 @@ struct ExactUndoTests {
 }
 
 extension S3Store {
-    fileprivate func keepVersions() async throws {
+    func keepVersions() async throws {
         var request = S3Request(.PUT, nil, effect: .idempotent)
         request.query = [("versioning", "")]
         request.payload = .bytes(
@@ -124,7 +131,7 @@ extension S3Store {
     }
 
     /// Sizes; a delete marker would count as one of its own.
-    fileprivate func versions(of key: String) async throws -> [Int64] {
+    func versions(of key: String) async throws -> [Int64] {
         try await listVersions(prefix: key, after: nil, limit: 1_000).versions.map {
             $0.isDeleteMarker ? -1 : $0.size
         }

@@ -38,6 +38,7 @@ struct RepairRefusalTests {
             ("DELETE FROM consistency_checks", "check_incomplete"),
             ("UPDATE consistency_checks SET incarnation = '1/00000001'", "incarnation_changed"),
             ("UPDATE repair_plans SET incarnation = '1/00000001'", "incarnation_changed"),
+            ("UPDATE incarnation SET epoch = epoch + 1", "incarnation_changed"),
         ] as [(Statement, String)]
     )
     func anotherStateOfThingsIsRefused(_ change: Statement, _ word: String) async throws {

@@ -49,6 +49,54 @@ struct NothingDeletedTests {
         }
     }
 
+    /// What it protects from: the same story, and nobody holds the database against what it was.
+    @Test func withoutAWatchAcknowledgedBytesWouldGo() async throws {
+        try await RestoredWorld.with { world async throws in
+            try await world.withTwoClusters { old, new in
+                let (story, told) = try await world.serve(old, isNew: true) { try await past(old, $0) }
+                try await new.load(story.backup)
+                let (keyOfPurged, after) = try await world.serve(new) { try await believed(story, $0) }
+                try await IndexerWorld.beside(world.store) { indexer async throws in
+                    try await indexer.apply(told)
+                    try await indexer.settle()
+                    // The restored database holds it available.
+                    #expect(try await !world.keys().contains(keyOfPurged))
+                }
+                // And an index that was made anew knows nothing of what was a file.
+                try await IndexerWorld.beside(world.store) { indexer async throws in
+                    try await indexer.apply(
+                        after.filter { $0.type == .filePurging || $0.type == .uploadDiscarded }
+                    )
+                    try await indexer.settle()
+                    #expect(try await world.keys().isEmpty)
+                }
+            }
+        }
+    }
+
+    /// - Returns: the key of the file that was purged after the backup.
+    private func believed(_ story: Past, _ service: ServiceUnderTest) async throws -> String {
+        _ = try await service.pool.execute(
+            "UPDATE incarnation SET identity = (SELECT identity FROM incarnation_now)"
+        )
+        _ = try await service.pool.execute(
+            "UPDATE clock_watch SET seen_at = clock_timestamp(), server_start = pg_postmaster_start_time()"
+        )
+        try await service.letTimePass()
+        try await eventually("the file that was restored is purged") {
+            try await service.state(of: story.untrashed) == "PURGING"
+        }
+        try await eventually("the session that was acknowledged is discarded") {
+            try await IndexerWorld.answers(on: service.pool).contains { $0.type == .uploadDiscarded }
+        }
+        #expect(try await service.state(of: story.purged) == "AVAILABLE")
+        let row = try await service.pool.query(
+            "SELECT object_key FROM files WHERE id::text = $1",
+            story.purged
+        )
+        return try row.only().text(0)
+    }
+
     private func restored(
         _ story: Past,
         _ told: [FileEvent],

@@ -106,6 +106,24 @@ struct PagedAdoptionTests {
         }
     }
 
+    /// While nobody could tell whose the objects are they were not tried: a plan taken back must not take them off the list.
+    @Test func whatWasUndoneIsProposedAgain() async throws {
+        try await ServiceUnderTest.withRepairs({ $0.hasWorker = false }) { service in
+            try await TrashRig.with(service.store) { rig in
+                let lost = try await lose(2, service, rig)
+                try await survey(service)
+                let planned = try await plan(service)
+                let id = try #require(UUID(uuidString: planned.id))
+                let outcome = try await service.repairs.run(id, by: "ops/root", confirm: nil)
+                #expect(outcome.counts == ["WAITING": 2])
+                _ = try await service.repairs.undo(id, by: "ops/root")
+                try await survey(service)
+                #expect(try await run(try await plan(service), service, rig) == ["DONE": 2])
+                for file in lost { #expect(try await service.state(of: file.id.text) == "AVAILABLE") }
+            }
+        }
+    }
+
     @Test func byName() async throws {
         try await ServiceUnderTest.withRepairs({ $0.hasWorker = false }) { service in
             try await TrashRig.with(service.store) { rig in

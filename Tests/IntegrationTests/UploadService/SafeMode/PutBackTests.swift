@@ -84,4 +84,20 @@ struct PutBackTests {
             }
         }
     }
+
+    /// Not every harm can be seen: after `pg_resetwal` the log is longer, though commits are lost.
+    @Test func anOperatorWhoKnowsBetterSwitchesItOn() async throws {
+        try await ServiceUnderTest.withRepairs { service in
+            let world = RestoredWorld(bucket: service.bucket, store: service.store)
+            let watch = world.watch(service.pool)
+            #expect(try await !watch.look())
+            _ = try await service.pool.execute("UPDATE incarnation SET identity = 'not believed'")
+            #expect(try await SafeMode.isOn(on: service.pool), "at once")
+            #expect(try await watch.look())
+            let standing = try await SafeMode.standing(on: service.pool)
+            #expect(standing.epoch == 1 && standing.stay?.was == "not believed")
+            #expect(try await service.upload("a.txt").json["version"].number == (1 << 40) + 1)
+            #expect(try await service.leaveSafeMode())
+        }
+    }
 }

@@ -1,0 +1,74 @@
+import Synchronization
+
+/// Asks for many keys at once: whoever comes while the lanes are taken goes with the next lane, together with all others.
+///
+/// Each question begins after those it answers came, so an answer is never older than the wish for it.
+final class SharedLookup<Key: Hashable & Sendable, Value: Sendable, Failure: Error>: Sendable {
+    /// The values of those keys that have one.
+    typealias Ask = @Sendable (Set<Key>) async throws(Failure) -> [Key: Value]
+    private typealias Answer = Result<Value?, Failure>
+
+    private struct Waiter {
+        let key: Key
+        let answer: CheckedContinuation<Answer, Never>
+    }
+    private struct State {
+        var line: [Waiter] = []
+        var busyLaneCount = 0
+    }
+
+    /// More than one, so that one question without an answer does not hold up everybody.
+    private static var laneLimit: Int { 2 }
+
+    private let executor: (any TaskExecutor)?
+    private let ask: Ask
+    private let state = Mutex(State())
+
+    /// - Parameters:
+    ///   - executor: where to ask.
+    ///   - ask: must come to an end by itself.
+    init(on executor: (any TaskExecutor)?, ask: @escaping Ask) {
+        self.executor = executor
+        self.ask = ask
+    }
+
+    /// How many stand in line.
+    var waitingCount: Int { state.withLock { $0.line.count } }
+
+    /// Nil when the key has no value. A cancelled caller gets its answer all the same: others wait for it too.
+    func find(_ key: Key) async throws(Failure) -> Value? {
+        let answer = await withCheckedContinuation { continuation in
+            let isLaneFree = state.withLock { state in
+                state.line.append(Waiter(key: key, answer: continuation))
+                guard state.busyLaneCount < Self.laneLimit else { return false }
+                state.busyLaneCount += 1
+                return true
+            }
+            if isLaneFree { Task(executorPreference: executor) { await self.work() } }
+        }
+        return try answer.get()
+    }
+
+    /// One lane, as long as somebody stands in line.
+    private func work() async {
+        while let waiters = takeLine() {
+            let answers = await answers(to: Set(waiters.map(\.key)))
+            for waiter in waiters { waiter.answer.resume(returning: answers.map { $0[waiter.key] }) }
+        }
+    }
+
+    private func takeLine() -> [Waiter]? {
+        state.withLock { state in
+            guard state.line.isEmpty else {
+                defer { state.line = [] }
+                return state.line
+            }
+            state.busyLaneCount -= 1
+            return nil
+        }
+    }
+
+    private func answers(to keys: Set<Key>) async -> Result<[Key: Value], Failure> {
+        do throws(Failure) { return .success(try await ask(keys)) } catch { return .failure(error) }
+    }
+}
