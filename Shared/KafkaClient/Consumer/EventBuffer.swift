@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Between the poll thread, which appends, and the application, which takes: bounded in records.
+/// Between the poll thread, which appends, and the application, which takes: bounded in records and in bytes.
 ///
 /// Pausing and seeking act here first, so that after either call no record of that partition comes out that
 /// should not, whatever was read ahead.
@@ -9,7 +9,8 @@ final class EventBuffer: Sendable {
 
     struct State {
         var entries: [Entry] = []
-        var recordCount = 0
+        /// What the records weigh.
+        var load = 0
         /// Records of partitions the application has paused. Not counted: they must not hold up the others.
         var held: [TopicPartition: [ConsumerRecord]] = [:]
         var paused: Set<TopicPartition> = []
@@ -29,8 +30,8 @@ final class EventBuffer: Sendable {
         var assignment: Int?
     }
 
-    /// Above `recordLimit` the poll thread stops reading ahead, below half of it goes on.
-    static let recordLimit = 4_000
+    /// Above `loadLimit` the poll thread stops reading ahead, below half of it goes on.
+    static let loadLimit = 4_000
     static let batchLimit = 1_000
 
     let state = Mutex(State())
@@ -38,7 +39,7 @@ final class EventBuffer: Sendable {
     /// Whether the buffer is full; then ``takeRoomSignal()`` will tell when it is half empty.
     func awaitRoomIfFull() -> Bool {
         state.withLock { state in
-            state.isRoomAwaited = state.recordCount >= Self.recordLimit
+            state.isRoomAwaited = state.load >= Self.loadLimit
             return state.isRoomAwaited
         }
     }
@@ -46,14 +47,14 @@ final class EventBuffer: Sendable {
     /// True once after room was awaited and has appeared.
     func takeRoomSignal() -> Bool {
         state.withLock { state in
-            guard state.isRoomAwaited, state.recordCount <= Self.recordLimit / 2 else { return false }
+            guard state.isRoomAwaited, state.load <= Self.loadLimit / 2 else { return false }
             state.isRoomAwaited = false
             return true
         }
     }
 
-    var isFull: Bool { state.withLock { $0.recordCount >= Self.recordLimit } }
-    var hasRoom: Bool { state.withLock { $0.recordCount <= Self.recordLimit / 2 } }
+    var isFull: Bool { state.withLock { $0.load >= Self.loadLimit } }
+    var hasRoom: Bool { state.withLock { $0.load <= Self.loadLimit / 2 } }
     var deliveredAssignment: Int { state.withLock { $0.deliveredAssignment } }
 
     // MARK: the poll thread's side
@@ -77,7 +78,7 @@ final class EventBuffer: Sendable {
     func discardRecords() {
         state.withLock { state in
             state.entries.removeAll { if case .records = $0.event { true } else { false } }
-            state.recordCount = 0
+            state.load = 0
             state.held = [:]
             state.paused = []
         }

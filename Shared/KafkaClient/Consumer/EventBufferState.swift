@@ -3,7 +3,7 @@ extension EventBuffer.State {
     mutating func take() -> ConsumerEvent? {
         guard let entry = entries.first else { return nil }
         entries.removeFirst()
-        if case .records(let records) = entry.event { recordCount -= records.count }
+        if case .records(let records) = entry.event { load -= records.weight }
         if let assignment = entry.assignment { deliveredAssignment = assignment }
         return entry.event
     }
@@ -11,9 +11,9 @@ extension EventBuffer.State {
     /// Joins records that wait to larger batches, up to the limit: who is slow gets fewer, fuller batches.
     mutating func appendRecords(_ records: [ConsumerRecord]) {
         guard !records.isEmpty else { return }
-        recordCount += records.count
+        load += records.weight
         if let last = entries.indices.last, case .records(let earlier) = entries[last].event,
-            earlier.count + records.count <= EventBuffer.batchLimit
+            earlier.weight + records.weight <= EventBuffer.batchLimit
         {
             entries[last].event = .records(earlier + records)
         } else {
@@ -38,14 +38,14 @@ extension EventBuffer.State {
     mutating func resift() {
         let waiting = entries
         entries = []
-        recordCount = 0
+        load = 0
         for entry in waiting {
             guard case .records(let records) = entry.event else {
                 entries.append(entry)
                 continue
             }
             let wanted = sift(records)
-            recordCount += wanted.count
+            load += wanted.weight
             if !wanted.isEmpty { entries.append(EventBuffer.Entry(event: .records(wanted))) }
         }
     }
@@ -53,4 +53,9 @@ extension EventBuffer.State {
     func contains(_ error: KafkaError) -> Bool {
         entries.contains { if case .failed(let other) = $0.event { other == error } else { false } }
     }
+}
+
+extension [ConsumerRecord] {
+    /// One a record, and one more for every 16 KiB: few large records fill the buffer as many small ones do.
+    var weight: Int { reduce(0) { $0 + 1 + ($1.value?.count ?? 0) / 16_384 } }
 }

@@ -54,6 +54,7 @@ struct TickReader: Sendable {
             let rows = try await ticks.page(of: position, after: after, limits: limits)
             guard let last = rows.last else { return }
             try await produce(rows)
+            try dieAtTimes()
             // As the relay does: a page that is not filled is the last.
             guard limits.areReached(by: rows) else { return }
             try await ticks.advance(position, to: last.id)

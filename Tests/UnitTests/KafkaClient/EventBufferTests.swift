@@ -39,12 +39,25 @@ struct EventBufferTests {
     }
 
     @Test func heldRecordsDoNotFillTheBuffer() async {
-        buffer.append((0..<Int64(EventBuffer.recordLimit)).map { record(first, $0) })
+        buffer.append((0..<Int64(EventBuffer.loadLimit)).map { record(first, $0) })
         #expect(buffer.isFull)
         buffer.pause([first])
         #expect(!buffer.isFull)
         buffer.resume([first])
         #expect(buffer.isFull)
+    }
+
+    @Test func largeRecordsFillItSooner() async {
+        let large = [UInt8](repeating: 0, count: 512 * 1_024)
+        for offset in 0..<Int64(EventBuffer.loadLimit / 33 + 1) {
+            #expect(!buffer.isFull)
+            buffer.append([
+                ConsumerRecord(topic: "t", partition: 0, offset: offset, key: nil, value: large)
+            ])
+        }
+        #expect(buffer.isFull)
+        // They come in small batches, too.
+        #expect(await nextRecords().count == EventBuffer.batchLimit / 33)
     }
 
     @Test func aSeekDropsWhatIsFromBeforeItUntilItIsCarriedOut() async {
@@ -86,7 +99,7 @@ struct EventBufferTests {
     }
 
     @Test func roomIsSignalledOnceAtHalf() async {
-        for offset in 0..<Int64(EventBuffer.recordLimit / EventBuffer.batchLimit) {
+        for offset in 0..<Int64(EventBuffer.loadLimit / EventBuffer.batchLimit) {
             buffer.append((0..<Int64(EventBuffer.batchLimit)).map { record(first, offset * 1_000 + $0) })
         }
         #expect(buffer.awaitRoomIfFull())
