@@ -1,12 +1,17 @@
 extension Timestamp {
     /// RFC 3339 in UTC with microseconds, for example `2026-11-21T09:30:00.000250Z`.
     public var rfc3339: String {
-        let date = CivilDate(daysSinceEpoch: wholeDays)
         let micros = microsecondsSinceEpoch &- wholeDays &* microsecondsPerDay
-        let fraction = padded(micros % 1_000_000, 6)
         let clock = micros / 1_000_000
-        return
-            "\(date.text)T\(padded(clock / 3600, 2)):\(padded(clock / 60 % 60, 2)):\(padded(clock % 60, 2)).\(fraction)Z"
+        var text: [UInt8] = []
+        text.reserveCapacity(27)
+        date.write(to: &text)
+        append(clock / 3600, after: "T", width: 2, to: &text)
+        append(clock / 60 % 60, after: ":", width: 2, to: &text)
+        append(clock % 60, after: ":", width: 2, to: &text)
+        append(micros % 1_000_000, after: ".", width: 6, to: &text)
+        text.append(UInt8(ascii: "Z"))
+        return String(decoding: text, as: UTF8.self)
     }
 
     /// The UTC calendar day this instant falls on.
@@ -38,13 +43,30 @@ public struct CivilDate: Equatable, Sendable {
         year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
     }
 
-    public var text: String { "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))" }
+    public var text: String {
+        var text: [UInt8] = []
+        write(to: &text)
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    fileprivate func write(to text: inout [UInt8]) {
+        append(year, after: nil, width: 4, to: &text)
+        append(month, after: "-", width: 2, to: &text)
+        append(day, after: "-", width: 2, to: &text)
+    }
 }
 
 private let microsecondsPerDay: Int64 = 86_400_000_000
 
-/// Decimal digits, left-padded with zeros to `width`.
-func padded(_ value: Int64, _ width: Int) -> String {
-    let digits = String(value)
-    return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+/// Decimal digits, at least `width` of them.
+private func append(_ value: Int64, after mark: Unicode.Scalar?, width: Int, to text: inout [UInt8]) {
+    if let mark { text.append(UInt8(ascii: mark)) }
+    let start = text.count
+    var rest = value.magnitude
+    while rest > 0 || text.count - start < width {
+        text.append(UInt8(ascii: "0") + UInt8(rest % 10))
+        rest /= 10
+    }
+    if value < 0 { text.append(UInt8(ascii: "-")) }
+    text[start...].reverse()
 }

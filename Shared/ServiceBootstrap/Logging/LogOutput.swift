@@ -41,11 +41,11 @@ public final class LogOutput: Sendable {
     /// Waits until everything handed over so far is written. For the end of a program only.
     public func flush() { queue.sync { drain() } }
 
-    /// Lines that come one upon another are written together, at most a millisecond late: nobody is woken for each.
+    /// Lines that come one upon another are written together, at most five milliseconds late: nobody is woken for each.
     private func drain() {
         while let bytes = takePending() {
             writeAll(bytes)
-            usleep(1_000)
+            usleep(5_000)
         }
     }
 
