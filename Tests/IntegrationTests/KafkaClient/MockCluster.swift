@@ -101,18 +101,14 @@ extension ConsumerRecord {
 }
 
 extension KafkaConsumer {
-    /// Reads until `count` records came, answering each assignment with what `offsets` says of a partition, else `start`.
-    func read(
-        _ count: Int,
-        from start: Int64? = 0,
-        offsets: [TopicPartition: Int64] = [:]
-    ) async -> [ConsumerRecord] {
+    /// Reads until `count` records came, answering each assignment with `start` for every partition.
+    func read(_ count: Int, from start: Int64? = 0) async -> [ConsumerRecord] {
         var read: [ConsumerRecord] = []
         guard count > 0 else { return read }
         for await event in self {
             switch event {
             case .assigned(let partitions):
-                assign(Dictionary(uniqueKeysWithValues: partitions.map { ($0, offsets[$0] ?? start) }))
+                assign(Dictionary(uniqueKeysWithValues: partitions.map { ($0, start) }))
             case .records(let records): read += records
             case .revoked(_, let acknowledgement): acknowledgement.done()
             case .lost, .failed: break
