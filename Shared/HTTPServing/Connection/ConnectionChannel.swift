@@ -48,11 +48,9 @@ struct ConnectionChannel: ServerChildChannel {
     func handle(value channel: RequestChannel, logger: Logger) async {
         do {
             try await withTaskCancellationHandler {
-                try await withTaskExecutorPreference(LoopExecutor(channel.channel.eventLoop)) {
-                    try await channel.executeThenClose { inbound, outbound in
-                        await RequestLoop(channel: channel.channel, outbound: outbound, responder: responder)
-                            .run(inbound.makeAsyncIterator())
-                    }
+                try await channel.executeThenClose { inbound, outbound in
+                    await RequestLoop(channel: channel.channel, outbound: outbound, responder: responder)
+                        .run(inbound.makeAsyncIterator())
                 }
             } onCancel: {
                 channel.channel.close(promise: nil)

@@ -1,6 +1,6 @@
 public import NIOCore
 
-/// The bytes of a download, read from the connection only as fast as they are taken, a few buffers ahead. To be read once.
+/// The bytes of a download, read from the connection only as fast as they are taken. To be read once.
 ///
 /// Throws only `StoreFailure`: `unavailable` when the connection broke, stalled or ended early. Dropping it, or
 /// cancelling the reading task, closes the connection.

@@ -25,8 +25,6 @@ struct BodyFeed: Sendable {
     }
 
     static let sliceSize = 256 << 10
-    /// Buffers that may wait for the connection: as large as the caller reads them, usually 64 KiB.
-    static let queueCapacity = 4
 
     let source: Source
     let wireLength: Int64
@@ -39,9 +37,7 @@ struct BodyFeed: Sendable {
     }
 
     func run(into channel: Handoff<ByteBuffer>, _ watch: StallWatch, _ timeouts: S3Timeouts) async -> End {
-        let outlet = Outlet(channel: channel, watch: watch, timeouts: timeouts)
-        var end = await feed(outlet)
-        if end.isWhole, !(await outlet.isTaken()) { end = .stopped }
+        let end = await feed(Outlet(channel: channel, watch: watch, timeouts: timeouts))
         switch end {
         case .whole:
             watch.await(timeouts.answer)
@@ -103,7 +99,7 @@ struct BodyFeed: Sendable {
     }
 }
 
-/// Hands buffers to the connection; while that takes none it is the store that is waited for.
+/// Hands a buffer to the connection; meanwhile it is the store that is waited for.
 private struct Outlet {
     let channel: Handoff<ByteBuffer>
     let watch: StallWatch
@@ -111,13 +107,8 @@ private struct Outlet {
 
     func send(_ buffer: ByteBuffer) async -> Bool {
         watch.await(timeouts.progress)
-        defer { watch.rest() }
-        return await channel.send(buffer)
-    }
-
-    func isTaken() async -> Bool {
-        watch.await(timeouts.progress)
-        defer { watch.rest() }
-        return await channel.isTaken()
+        let wasTaken = await channel.send(buffer)
+        watch.rest()
+        return wasTaken
     }
 }

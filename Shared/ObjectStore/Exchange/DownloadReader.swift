@@ -14,7 +14,7 @@ final class DownloadReader: AsyncSequence, Sendable {
         func next() async throws -> ByteBuffer? { try await reader.next() }
     }
 
-    private let channel = Handoff<ByteBuffer>(capacity: 4)
+    private let channel = Handoff<ByteBuffer>()
     private let task = Mutex<Task<Void, Never>?>(nil)
     private let start: @Sendable (Handoff<ByteBuffer>) -> Task<Void, Never>
 

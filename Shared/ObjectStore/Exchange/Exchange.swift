@@ -30,7 +30,7 @@ struct Exchange: Sendable {
     /// With `keepsBody` the body of a success is left to the caller.
     func run(_ request: HTTPClientRequest, feed: BodyFeed?, keepsBody: Bool) async -> Outcome {
         let watch = StallWatch(time: time, timeouts: timeouts)
-        let channel = Handoff<ByteBuffer>(capacity: BodyFeed.queueCapacity)
+        let channel = Handoff<ByteBuffer>()
         var request = request
         if let feed { request.body = .stream(channel, length: .known(feed.wireLength)) }
         let prepared = request
