@@ -13,7 +13,9 @@ public final class ConsumerFigures: Sendable {
         public var assignedPartitionCount = 0
         /// Partitions that stand still because their offset is not on the broker any more: somebody must decide.
         public internal(set) var stoppedPartitions: Set<TopicPartition> = []
-        /// The newest failure; nil after something was applied since.
+        /// Partitions whose last batch failed; it is tried again.
+        public internal(set) var failedPartitions: Set<TopicPartition> = []
+        /// The newest failure; nil once something was applied and no partition is left that failed.
         public var lastFailure: String?
     }
 
@@ -24,6 +26,22 @@ public final class ConsumerFigures: Sendable {
     public var snapshot: Snapshot { state.withLock { $0 } }
 
     func update(_ change: (inout Snapshot) -> Void) { state.withLock { change(&$0) } }
+
+    /// What another partition has trouble with stays said.
+    func applied(_ counts: BatchCounts, of partition: TopicPartition) {
+        update {
+            $0.counts += counts
+            $0.failedPartitions.remove(partition)
+            if $0.failedPartitions.isEmpty { $0.lastFailure = nil }
+        }
+    }
+
+    func failed(_ partition: TopicPartition, _ reason: String) {
+        update {
+            $0.lastFailure = reason
+            $0.failedPartitions.insert(partition)
+        }
+    }
 }
 
 extension ConsumerFigures {

@@ -161,6 +161,7 @@ public struct ConsumerLoop<Handler: EventHandler>: Service {
         figures.update {
             $0.assignedPartitionCount = claims.count
             $0.stoppedPartitions = []
+            $0.failedPartitions = []
         }
         return claims
     }
@@ -208,10 +209,7 @@ public struct ConsumerLoop<Handler: EventHandler>: Service {
             try faults.reach(.beforeBatchCommitted)
             let counts = try await applier.apply(inbound, claim)
             try faults.reach(.afterBatchCommitted)
-            figures.update {
-                $0.counts += counts
-                $0.lastFailure = nil
-            }
+            figures.applied(counts, of: partition)
             if counts.parked > 0 {
                 logger.error(
                     "records parked",
@@ -227,7 +225,7 @@ public struct ConsumerLoop<Handler: EventHandler>: Service {
             logger.info("partition taken over", metadata: ["partition": "\(partition)"])
             return .fenced
         } catch {
-            figures.update { $0.lastFailure = "\(error)" }
+            figures.failed(partition, "\(error)")
             logger.warning(
                 "partition paused, records will be read again",
                 metadata: ["partition": "\(partition)", "offset": "\(first.offset)", "error": "\(error)"]

@@ -82,9 +82,12 @@ struct BucketSurvey: Sendable {
     /// Objects of files that only the index knows. Those that are not there cannot be adopted.
     private func toldObjects(_ report: inout LossReport) async throws -> Set<KeyText> {
         var keys: Set<KeyText> = []
+        let named = report.losses.filter { $0.kind == .unknownFile }.compactMap(\.objectKey)
+        let refused = try await LossStore.refused(named, on: pool)
         for place in report.losses.indices {
             let loss = report.losses[place]
             guard loss.kind == .unknownFile, let key = loss.objectKey else { continue }
+            if refused.contains(key) { report.losses[place].proposal = .look }
             try await budget.take()
             if let facts = try await store.head(key) {
                 report.losses[place].size = facts.size
@@ -114,7 +117,7 @@ struct BucketSurvey: Sendable {
         for object in suspects where !known.contains(object.key.text) {
             // Nobody is told more of what has no room in the list.
             guard report.hasRoomForObjects else {
-                report.count(.unknownObject)
+                report.countObject()
                 continue
             }
             if let loss = try await loss(object, isRefused: refused.contains(object.key.text)) {

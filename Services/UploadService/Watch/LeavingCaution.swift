@@ -32,6 +32,20 @@ struct LeavingCaution: Sendable {
                 was changed. It is tried again by itself once the source answers; `force` leaves without.
                 """
         }
+        guard !survey.isListFull else {
+            return """
+                More was lost than the report lists. Nothing was changed. Plan and run the adoptions it lists (POST /api/v1/repairs with \
+                safe_mode); then it is made anew and lists the next. `force` leaves without.
+                """
+        }
+        guard let at = survey.begunAt ?? stay.surveyedAt,
+            try await !LossStore.hasEndedPlan(since: at, on: pool)
+        else {
+            return """
+                Since the report was made a plan of adoptions has ended: what was lost is looked for anew. Nothing was changed; look \
+                again in a minute.
+                """
+        }
         return try await unfinishedBytes(stay)
     }
 
@@ -41,7 +55,10 @@ struct LeavingCaution: Sendable {
         var found: [String] = []
         var (after, count, isEnd) = ("", 0, false)
         while !isEnd, found.count < Self.reasonLimit {
-            guard count < uploadLimit else { return Self.tooMany(uploadLimit) }
+            guard count < uploadLimit else {
+                guard found.isEmpty else { break }
+                return Self.tooMany(uploadLimit)
+            }
             let keys = try await LossStore.openKeys(
                 before: stay.enteredAt,
                 after: after,
@@ -81,13 +98,18 @@ struct SurveyFacts: Decodable, Sendable {
     let complete: Bool
     /// Why a source could not be compared.
     let skipped: [String: String]
+    private let listFull: Bool?
     private let begun: String?
+
+    /// Whether more was lost than is listed, and what is listed can be adopted to make room.
+    var isListFull: Bool { listFull ?? false }
 
     /// By the database's clock.
     var begunAt: Timestamp? { begun.flatMap { Timestamp(rfc3339: $0) } }
 
     private enum CodingKeys: String, CodingKey {
         case complete, skipped
+        case listFull = "list_full"
         case begun = "begun_at"
     }
 

@@ -13,6 +13,8 @@ struct LossReport: Sendable {
     private(set) var skipped: [(source: String, reason: String)] = []
     private var counts: [Loss.Kind: Int64] = [:]
     private var listed: [Sort: Int] = [:]
+    /// Whether some were only counted.
+    private var (hasUnlistedObjects, hasUnlistedFiles) = (false, false)
 
     private enum Sort { case adoptable, unknownFile, other }
 
@@ -24,9 +26,7 @@ struct LossReport: Sendable {
     /// Whether an object more that nobody knows would be listed, were it to be adopted.
     var hasRoomForObjects: Bool { listed[.adoptable, default: 0] < listLimit }
 
-    /// - Returns: false when it was only counted.
-    @discardableResult
-    mutating func add(_ loss: Loss) -> Bool {
+    mutating func add(_ loss: Loss) {
         counts[loss.kind, default: 0] += 1
         let sort: Sort =
             switch (loss.kind, loss.proposal) {
@@ -34,20 +34,33 @@ struct LossReport: Sendable {
             case (.unknownFile, _): .unknownFile
             default: .other
             }
-        guard listed[sort, default: 0] < listLimit else { return false }
+        guard listed[sort, default: 0] < listLimit else {
+            if sort == .unknownFile { hasUnlistedFiles = true }
+            return
+        }
         listed[sort, default: 0] += 1
         losses.append(loss)
-        return true
     }
 
-    mutating func count(_ kind: Loss.Kind) { counts[kind, default: 0] += 1 }
+    /// One more object that nobody knows, which is not listed.
+    mutating func countObject() {
+        counts[.unknownObject, default: 0] += 1
+        hasUnlistedObjects = true
+    }
+
+    /// Whether more was lost than is listed, so that it must be looked for again once what is listed is adopted. Files that cannot be adopted make no
+    /// room.
+    var isListFull: Bool {
+        hasUnlistedObjects
+            || hasUnlistedFiles && losses.contains { $0.kind == .unknownFile && $0.proposal != .look }
+    }
 
     mutating func skip(_ source: String, _ reason: String) { skipped.append((source, reason)) }
 
-    /// `begun_at`, `complete`, `counts` by kind, `skipped` by source, `losses`.
+    /// `begun_at`, `complete`, `list_full`, `counts` by kind, `skipped` by source, `losses`.
     var json: String {
         var json = Array("{\"begun_at\":\"\(begunAt.rfc3339)\",".utf8)
-        json += "\"complete\":\(skipped.isEmpty),\"counts\":{".utf8
+        json += "\"complete\":\(skipped.isEmpty),\"list_full\":\(isListFull),\"counts\":{".utf8
         let counts = Loss.Kind.allCases.map { "\"\($0.rawValue)\":\(self.counts[$0] ?? 0)" }
         json += "\(counts.joined(separator: ","))},\"skipped\":{".utf8
         for (index, (source, reason)) in skipped.enumerated() {

@@ -69,22 +69,17 @@ struct LossSurvey: Sendable {
 
     private func compareIndex(_ report: inout LossReport) async throws {
         guard let indexer else { return report.skip("index", Self.noIndexer) }
-        var (after, isListFull): (UUID?, Bool) = (nil, false)
+        var after: UUID?
         repeat {
             let page = try await indexer.entries(after: after, limit: 1_000)
             let ids = page.entries.map(\.fileID)
             let files = try await LossStore.files(ids, on: pool)
             let uploads = try await LossStore.uploads(ofFiles: ids, on: pool)
             for entry in page.entries {
-                guard let loss = Loss(entry, files[entry.fileID], uploads[entry.fileID]) else { continue }
-                if !report.add(loss), loss.kind == .unknownFile { isListFull = true }
+                if let loss = Loss(entry, files[entry.fileID], uploads[entry.fileID]) { report.add(loss) }
             }
             after = page.nextAfter
         } while after != nil
-        // A listing that leaves those out would be believed.
-        if isListFull {
-            report.skip("index", "more files are unknown than are listed: adopt those first, then it goes on")
-        }
         // Where they lie is told of one entry at a time only.
         for place in report.losses.indices {
             let loss = report.losses[place]

@@ -8,6 +8,7 @@ public final class LogOutput: Sendable {
         var pending: [UInt8] = []
         var lostLineCount = 0
         var isDraining = false
+        var isFlushing = false
     }
 
     private let descriptor: Int32
@@ -39,13 +40,25 @@ public final class LogOutput: Sendable {
     }
 
     /// Waits until everything handed over so far is written. For the end of a program only.
-    public func flush() { queue.sync { drain() } }
+    public func flush() {
+        state.withLock { $0.isFlushing = true }
+        queue.sync { if let bytes = takePending() { writeAll(bytes) } }
+        state.withLock { $0.isFlushing = false }
+    }
 
     /// Lines that come one upon another are written together, at most five milliseconds late: nobody is woken for each.
     private func drain() {
-        while let bytes = takePending() {
+        while !makesWay(), let bytes = takePending() {
             writeAll(bytes)
             usleep(5_000)
+        }
+    }
+
+    /// Whoever waits for the end of the log must not wait for those who go on writing.
+    private func makesWay() -> Bool {
+        state.withLock { state in
+            if state.isFlushing { state.isDraining = false }
+            return state.isFlushing
         }
     }
 

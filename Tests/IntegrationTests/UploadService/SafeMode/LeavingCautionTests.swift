@@ -17,6 +17,12 @@ struct LeavingCautionTests {
                'acme/2026/11/' || lpad(n::text, 4, '0') || '.1', 'PENDING', clock_timestamp() + interval '1 day'
           FROM generate_series(1, $1::bigint) n
         """
+    private static let endPlan: Statement = """
+        INSERT INTO repair_plans (id, check_id, scope, reason, created_by, incarnation, state, item_count, harm_count,
+                                  byte_count, checked_count, hash, finished_at)
+        VALUES (gen_random_uuid(), $1, 'selection', 'a test', 'ops/root', 'i', 'DONE', 0, 0, 0, 0,
+                sha256(''), clock_timestamp())
+        """
     private static let enter: Statement = """
         INSERT INTO safe_mode (was, "is", cause) VALUES ('a', 'b', 'c')
         """
@@ -54,6 +60,26 @@ struct LeavingCautionTests {
         }
     }
 
+    /// A report that does not list all, or is of before an adoption, is not the last word.
+    @Test func whatIsNotListedYetIsWaitedFor() async throws {
+        try await with(1) { service, _ in
+            let caution = LeavingCaution(pool: service.pool, store: service.store)
+            func obstacle(_ full: Bool, _ begun: String) async throws -> String {
+                let stay = try #require(try await SafeMode.standing(on: service.pool).stay)
+                let report = #"{"begun_at":"\#(begun)","complete":true,"list_full":\#(full),"skipped":{}}"#
+                #expect(try await SafeMode.keepSurvey(report, of: stay, on: service.pool))
+                let kept = try #require(try await SafeMode.standing(on: service.pool).stay)
+                return try await caution.obstacle(kept) ?? "none"
+            }
+            let (before, after) = ("2026-01-01T00:00:00Z", "2126-01-01T00:00:00Z")
+            #expect(try await obstacle(true, before).hasPrefix("More was lost than the report lists"))
+            #expect(try await obstacle(false, before) == "none")
+            _ = try await service.pool.execute(Self.endPlan, RepairPlan.survey)
+            #expect(try await obstacle(false, before).hasPrefix("Since the report was made a plan"))
+            #expect(try await obstacle(false, after) == "none")
+        }
+    }
+
     @Test func aFewReasonsAreEnough() async throws {
         try await with(400) { service, stay in
             let caution = LeavingCaution(pool: service.pool, store: service.store)
@@ -70,6 +96,9 @@ struct LeavingCautionTests {
             narrow.uploadLimit = 1
             for number in 5...16 { try await service.store.delete(key(number)) }
             #expect(try await narrow.obstacle(stay)?.hasPrefix("More than 1 uploads of before") == true)
+            // What was found is told, though not all was looked at.
+            _ = try await service.store.put(key(2), body: .bytes(ByteBuffer(string: "x")))
+            #expect(try await narrow.obstacle(stay)?.hasPrefix("1 or more objects lie under") == true)
         }
     }
 }

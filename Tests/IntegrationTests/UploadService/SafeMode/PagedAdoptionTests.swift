@@ -56,6 +56,10 @@ struct PagedAdoptionTests {
         ).surveyIfMissing()
     }
 
+    private func stay(_ service: ServiceUnderTest) async throws -> SafeMode.Stay {
+        try #require(try await SafeMode.standing(on: service.pool).stay)
+    }
+
     private func plan(_ service: ServiceUnderTest, _ keys: String = "") async throws -> Answer {
         try await service.send(
             .POST,
@@ -98,7 +102,8 @@ struct PagedAdoptionTests {
                 for file in lost.dropFirst() {
                     #expect(try await service.state(of: file.id.text) == "AVAILABLE")
                 }
-                let stay = try #require(try await SafeMode.standing(on: service.pool).stay)
+                let stay = try await stay(service)
+                #expect(stay.survey?.contains(#""list_full": false"#) == true)
                 let report = JSONValue(Array((stay.survey ?? "").utf8))
                 #expect(report["counts"]["unknown_object"].number == 1)
                 #expect(report["losses"][0]["proposal"].text == "look", "tried, and left to a person")
@@ -129,6 +134,7 @@ struct PagedAdoptionTests {
             try await TrashRig.with(service.store) { rig in
                 let lost = try await lose(4, service, rig)
                 try await survey(service)
+                #expect(try await stay(service).survey?.contains(#""list_full": true"#) == true)
                 let named = #","object_keys":["\#(lost[3].key)","\#(lost[0].key)","\#(lost[3].key)"]"#
                 let planned = try await plan(service, named)
                 #expect(planned.json["item_count"].number == 2, "\(planned.text)")
