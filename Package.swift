@@ -24,11 +24,7 @@ let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "
 let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
-func shared(
-    _ name: String,
-    _ dependencies: [Target.Dependency] = [],
-    exclude: [String] = []
-) -> Target {
+func shared(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
     .target(
         name: name,
         dependencies: dependencies,
@@ -40,13 +36,16 @@ func shared(
 
 func program(
     _ name: String,
+    in folder: String = "Services",
     _ dependencies: [Target.Dependency],
+    exclude: [String] = [],
     resources: [Resource] = []
 ) -> Target {
     .executableTarget(
         name: name,
         dependencies: dependencies,
-        path: "Services/\(name)",
+        path: "\(folder)/\(name)",
+        exclude: exclude,
         resources: resources,
         swiftSettings: strict
     )
@@ -59,11 +58,9 @@ func library(_ name: String, _ pkgConfig: String, _ package: String) -> Target {
 /// What a test may look into: all of it.
 let everything: [Target.Dependency] = [
     "AccessTokens", "AuditTrail", "Benchmarks", "CChecksums", "Correlation", "Determinism", "DevStore",
-    "Digests", "EventBinding", "EventContracts", "FaultPoints",
-    "HTTPServing", "IdempotentConsumer", "IdempotentInbox", "IndexerService", "KafkaClient", "Leases",
-    "ObjectStore", "OutboxRelay", "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceParts",
-    "ServiceSettings",
-    "TestSupport",
+    "Digests", "EventBinding", "EventContracts", "FaultPoints", "HTTPServing", "IdempotentConsumer",
+    "IdempotentInbox", "IndexerService", "KafkaClient", "Leases", "ObjectStore", "OutboxRelay",
+    "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceParts", "ServiceSettings", "TestSupport",
     "TransactionalOutbox", "UploadService", "WaybillCLI",
     asyncHTTPClient, httpTypes, hummingbird, hummingbirdCore, lifecycle, logging, nioCore, nioHTTP1, nioPosix,
 ]
@@ -230,15 +227,19 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: strict
         ),
-        .executableTarget(
-            name: "Benchmarks",
-            dependencies: [
+        program(
+            "Benchmarks",
+            in: "Tests",
+            [
                 "AccessTokens", "CRdkafka", "Determinism", "Digests", "EventContracts", "ObjectStore",
                 "PostgresClient", "ServiceBootstrap", "TransactionalOutbox", hummingbird, logging, nioCore,
             ],
-            path: "Tests/Benchmarks",
-            exclude: ["boto3_baselines.py"],
-            swiftSettings: strict
+            exclude: ["boto3_baselines.py"]
+        ),
+        program(
+            "Guards",
+            in: "Tests",
+            ["Determinism", "Digests", "EventContracts", "ObjectStore", "PostgresClient", nioCore]
         ),
         tests("UnitTests"),
         tests("IntegrationTests"),

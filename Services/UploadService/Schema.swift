@@ -85,5 +85,10 @@ enum Schema {
             name: "check_epochs",
             sql: String(decoding: PackageResources.m0014_check_epochs_sql, as: UTF8.self)
         ),
+        Migration(
+            number: 24,
+            name: "name_lookup",
+            sql: String(decoding: PackageResources.m0015_name_lookup_sql, as: UTF8.self)
+        ),
     ]
 }

@@ -117,6 +117,7 @@ struct Wiring: Sendable {
             actions: actions,
             keys: keys,
             pool: surroundings.pool,
+            files: FileStore.lookup(on: surroundings.pool),
             store: surroundings.store,
             budget: surroundings.budget,
             figures: figures

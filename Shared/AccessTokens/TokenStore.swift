@@ -28,21 +28,21 @@ public struct TokenStore: CallerAuthenticator {
         """
 
     private let pool: PostgresPool
-    private let lookup: SharedLookup<[UInt8], Caller, DatabaseError>
+    private let lookup: SharedLookup<[UInt8], Result<Caller, DatabaseError>, DatabaseError>
 
     public init(_ pool: PostgresPool) {
         self.pool = pool
         lookup = SharedLookup(on: pool.taskExecutor) { digests throws(DatabaseError) in
-            var callers: [[UInt8]: Caller] = [:]
+            var callers: [[UInt8]: Result<Caller, DatabaseError>] = [:]
             for row in try await pool.query(Self.find, Array(digests)) {
-                callers[try row.bytes(0)] = try Self.caller(row)
+                callers[try row.bytes(0)] = Result { () throws(DatabaseError) in try Self.caller(row) }
             }
             return callers
         }
     }
 
     public func find(_ token: String) async throws -> Caller? {
-        let caller = try await lookup.find(Self.digest(of: token))
+        let caller = try await lookup.find(Self.digest(of: token))?.get()
         return caller?.isCanary == true ? nil : caller
     }
 

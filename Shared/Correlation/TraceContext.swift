@@ -15,18 +15,20 @@ public struct TraceContext: Hashable, Sendable {
     /// - Returns: nil when the text is not well-formed. A newer version is read as far as it is known.
     public init?(_ traceparent: String) {
         let bytes = Array(traceparent.utf8.prefix(56))
-        guard bytes.count >= 55, [2, 35, 52].allSatisfy({ bytes[$0] == UInt8(ascii: "-") }) else {
+        let hyphen = UInt8(ascii: "-")
+        guard bytes.count >= 55, bytes[2] == hyphen, bytes[35] == hyphen, bytes[52] == hyphen else {
             return nil
         }
         let (version, trace, parent, flags) = (bytes[0..<2], bytes[3..<35], bytes[36..<52], bytes[53..<55])
-        guard [version, trace, parent, flags].allSatisfy({ $0.allSatisfy(Self.isDigit) }),
+        guard version.allSatisfy(Self.isDigit), trace.allSatisfy(Self.isDigit),
+            parent.allSatisfy(Self.isDigit), flags.allSatisfy(Self.isDigit),
             !trace.allSatisfy(Self.isZero), !parent.allSatisfy(Self.isZero)
         else { return nil }
         let isFirstVersion = version.allSatisfy(Self.isZero)
-        guard bytes.count == 55 || !isFirstVersion && bytes[55] == UInt8(ascii: "-"),
-            !version.elementsEqual("ff".utf8)
+        guard bytes.count == 55 || !isFirstVersion && bytes[55] == hyphen, !version.elementsEqual("ff".utf8)
         else { return nil }
-        self.init(trace, parent, flags)
+        traceID = String(decoding: trace, as: UTF8.self)
+        header = "00-" + String(decoding: bytes[3..<55], as: UTF8.self)
     }
 
     /// A new trace, which nobody records.
@@ -41,14 +43,8 @@ public struct TraceContext: Hashable, Sendable {
             }
             return digits
         }
-        self.init(number(byteCount: 16), number(byteCount: 8), "00".utf8)
-    }
-
-    private init(_ trace: some Sequence<UInt8>, _ parent: some Sequence<UInt8>, _ flags: some Sequence<UInt8>)
-    {
-        func text(_ bytes: some Sequence<UInt8>) -> String { String(decoding: Array(bytes), as: UTF8.self) }
-        traceID = text(trace)
-        header = "00-\(text(trace))-\(text(parent))-\(text(flags))"
+        traceID = String(decoding: number(byteCount: 16), as: UTF8.self)
+        header = "00-\(traceID)-\(String(decoding: number(byteCount: 8), as: UTF8.self))-00"
     }
 
     private static func digit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x57 + value }

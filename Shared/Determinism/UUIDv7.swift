@@ -42,17 +42,21 @@ extension UUID {
         guard text.utf8.count == Self.textLength else { return nil }
         var value = UUID(uuid: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)).uuid
         var digitCount = 0
-        for (place, character) in text.utf8.enumerated() {
-            if Self.isHyphen(at: place) {
-                guard character == UInt8(ascii: "-") else { return nil }
-                continue
-            }
-            guard let digit = hexValue(character) else { return nil }
-            withUnsafeMutableBytes(of: &value) { bytes in
+        let isWhole = withUnsafeMutableBytes(of: &value) { bytes in
+            var place = 0
+            for character in text.utf8 {
+                defer { place += 1 }
+                if Self.isHyphen(at: place) {
+                    guard character == UInt8(ascii: "-") else { return false }
+                    continue
+                }
+                guard let digit = hexValue(character) else { return false }
                 bytes[digitCount / 2] = bytes[digitCount / 2] << 4 | digit
+                digitCount += 1
             }
-            digitCount += 1
+            return true
         }
+        guard isWhole else { return nil }
         self.init(uuid: value)
     }
 

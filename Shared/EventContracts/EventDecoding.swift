@@ -38,7 +38,11 @@ extension FileEvent {
             throw UnreadableEvent("the payload is above \(EventLimits.payloadBytes) bytes")
         }
         do {
-            self = try Self.read(type, Data(payload))
+            if let flat = FlatJSON(payload), let event = try? Self.read(type, .flat(flat)) {
+                self = event
+            } else {
+                self = try Self.read(type, .json(Data(payload)))
+            }
             try check()
         } catch let error as DecodingError {
             throw UnreadableEvent(sentence(for: error))
@@ -47,7 +51,7 @@ extension FileEvent {
         }
     }
 
-    private static func read(_ type: EventType, _ json: Data) throws -> FileEvent {
+    private static func read(_ type: EventType, _ json: Payload) throws -> FileEvent {
         switch type {
         case .fileStored: try read(json) { .stored($0) }
         case .fileDeleted: try read(json) { .deleted($0) }
@@ -72,10 +76,10 @@ extension FileEvent {
     }
 
     private static func read<Fields: Codable>(
-        _ json: Data,
+        _ json: Payload,
         _ detail: (Fields) -> Detail
     ) throws -> FileEvent {
-        let body = try JSONDecoder().decode(EventBody<Fields>.self, from: json)
+        let body: EventBody<Fields> = try json.body()
         return FileEvent(head: body.head, detail: detail(body.fields))
     }
 
@@ -90,6 +94,18 @@ extension FileEvent {
         guard envelope.id == id else { throw UnreadableEvent("ce_id is not the one the payload calls for") }
         guard envelope.source == type.topic.source else {
             throw UnreadableEvent("ce_source is not that of \(type.rawValue)")
+        }
+    }
+}
+
+private enum Payload {
+    case flat(FlatJSON)
+    case json(Data)
+
+    func body<Fields: Codable>() throws -> EventBody<Fields> {
+        switch self {
+        case .flat(let json): try EventBody(from: FlatJSONDecoder(json: json))
+        case .json(let data): try JSONDecoder().decode(EventBody<Fields>.self, from: data)
         }
     }
 }

@@ -46,7 +46,7 @@ public struct EventEnvelope: Equatable, Sendable {
     public init(headers: [EventHeader]) throws(UnreadableEvent) {
         func optional(_ name: String) throws(UnreadableEvent) -> String? {
             guard let header = headers.first(where: { $0.name == name }) else { return nil }
-            guard header.value.count <= 1_024, let text = String(validating: header.value, as: UTF8.self)
+            guard header.value.count <= 1_024, let text = header.value.withUnsafeBufferPointer(utf8Text)
             else {
                 throw UnreadableEvent("header \(name) is longer than 1024 bytes or not UTF-8")
             }

@@ -190,8 +190,12 @@ private enum Check {
         }
     }
 
+    /// What RFC 3339 can say: the first microsecond of the year 0 to the last of 9999.
+    private static let writableTimes =
+        Timestamp(secondsSinceEpoch: -62_167_219_200)..<Timestamp(secondsSinceEpoch: 253_402_300_800)
+
     static func time(_ field: String, _ value: Timestamp) throws(EventRefusal) {
-        guard Timestamp(rfc3339: value.rfc3339) == value else {
+        guard writableTimes.contains(value) else {
             throw .invalidField(field, problem: "is outside the years 0000 to 9999")
         }
     }

@@ -25,24 +25,37 @@ public struct ObjectKey: Hashable, Sendable, CustomStringConvertible {
     /// - Returns: nil when `text` is not exactly of the generated form.
     public init?(_ text: String) {
         guard text.utf8.count <= 128 else { return nil }
-        let segments = text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-        guard segments.count == 4, Self.isTenant(segments[0]),
-            segments[1].count == 4, segments[1].allSatisfy(isDigit),
-            segments[2].count == 2, segments[2].allSatisfy(isDigit),
-            let month = Int(Substring(segments[2])), (1...12).contains(month)
-        else { return nil }
-        let name = segments[3].split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        guard name.count == 2, let id = UUID(uuidString: String(Substring(name[0]))),
-            id.text.utf8.elementsEqual(name[0]),
-            let attempt = Int64(Substring(name[1])), attempt >= 1, String(attempt).utf8.elementsEqual(name[1])
+        let bytes = Array(text.utf8)
+        let segments = bytes.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        guard segments.count == 4, Self.isTenant(segments[0]), Self.isMonth(segments[1], segments[2]),
+            Self.isName(segments[3])
         else { return nil }
         self.text = text
     }
 
-    /// Whether `tenant` may be the first segment of a key: `[a-z0-9-]{1,63}`.
-    public static func isTenant(_ tenant: String) -> Bool { isTenant(tenant.utf8[...]) }
+    private static func isMonth(_ year: ArraySlice<UInt8>, _ month: ArraySlice<UInt8>) -> Bool {
+        guard year.count == 4, year.allSatisfy(isDigit), month.count == 2, month.allSatisfy(isDigit) else {
+            return false
+        }
+        return month.elementsEqual("10".utf8) || month.elementsEqual("11".utf8)
+            || month.elementsEqual("12".utf8)
+            || month.first == UInt8(ascii: "0") && month.last != UInt8(ascii: "0")
+    }
 
-    private static func isTenant(_ bytes: Substring.UTF8View) -> Bool {
+    /// `<uuid>.<attempt>`, the id in lower case, the attempt as `Int64` writes it.
+    private static func isName(_ name: ArraySlice<UInt8>) -> Bool {
+        let (id, rest) = (name.prefix(36), name.dropFirst(36))
+        guard id.allSatisfy({ !isUppercase($0) }), UUID(text: String(decoding: id, as: UTF8.self)) != nil,
+            rest.first == UInt8(ascii: "."),
+            let attempt = Int64(String(decoding: rest.dropFirst(), as: UTF8.self))
+        else { return false }
+        return attempt >= 1 && String(attempt).utf8.elementsEqual(rest.dropFirst())
+    }
+
+    /// Whether `tenant` may be the first segment of a key: `[a-z0-9-]{1,63}`.
+    public static func isTenant(_ tenant: String) -> Bool { isTenant(tenant.utf8) }
+
+    private static func isTenant(_ bytes: some Collection<UInt8>) -> Bool {
         (1...63).contains(bytes.count)
             && bytes.allSatisfy { isDigit($0) || $0 == UInt8(ascii: "-") || isLowercase($0) }
     }
@@ -50,3 +63,4 @@ public struct ObjectKey: Hashable, Sendable, CustomStringConvertible {
 
 private func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
 private func isLowercase(_ byte: UInt8) -> Bool { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) }
+private func isUppercase(_ byte: UInt8) -> Bool { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) }

@@ -1,4 +1,5 @@
 public import Determinism
+import Glibc
 
 public import struct FoundationEssentials.UUID
 
@@ -11,7 +12,7 @@ public struct CanonicalUUID: Equatable, Sendable, Codable {
 
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
-        guard let value = UUID(uuidString: try container.decode(String.self)) else {
+        guard let value = UUID(text: try container.decode(String.self)) else {
             throw DecodingError.dataCorruptedError(in: container, debugDescription: "is not a UUID")
         }
         wrappedValue = value
@@ -42,4 +43,17 @@ public struct RFC3339Text: Equatable, Sendable, Codable {
         var container = encoder.singleValueContainer()
         try container.encode(wrappedValue.rfc3339)
     }
+}
+
+/// Nil for what is not UTF-8. Not `String(validating:as:)`, which looks its types up at run time for each call: what is not
+/// UTF-8 is repaired, and is not what was sent any more.
+func utf8Text(_ bytes: UnsafeBufferPointer<UInt8>) -> String? {
+    var text = String(decoding: bytes, as: UTF8.self)
+    let isSame = text.withUTF8 { copy in
+        guard copy.count == bytes.count, let left = copy.baseAddress, let right = bytes.baseAddress else {
+            return copy.isEmpty && bytes.isEmpty
+        }
+        return memcmp(left, right, copy.count) == 0
+    }
+    return isSame ? text : nil
 }

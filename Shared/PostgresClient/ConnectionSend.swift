@@ -61,7 +61,7 @@ extension Connection {
 
 /// Parameters laid out in one buffer.
 struct EncodedParameters {
-    private var buffer: [CChar] = []
+    private var buffer: [UInt8] = []
     private var offsets: [Int?] = []
     private var lengths: [Int32] = []
     private var formats: [Int32] = []
@@ -88,15 +88,16 @@ struct EncodedParameters {
         offsets.append(buffer.count)
         lengths.append(Int32(clamping: bytes.count))
         formats.append(format)
-        buffer.append(contentsOf: bytes.lazy.map { CChar(bitPattern: $0) })
+        buffer.append(contentsOf: bytes)
     }
 
     func withPointers<Value>(
         _ body: (Int32, UnsafePointer<UnsafePointer<CChar>?>?, UnsafePointer<Int32>?, UnsafePointer<Int32>?)
             -> Value
     ) -> Value {
-        buffer.withUnsafeBufferPointer { bytes in
-            let pointers = offsets.map { offset in offset.flatMap { bytes.baseAddress?.advanced(by: $0) } }
+        buffer.withUnsafeBytes { bytes in
+            let start = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
+            let pointers = offsets.map { offset in offset.flatMap { start?.advanced(by: $0) } }
             return body(Int32(clamping: offsets.count), pointers, lengths, formats)
         }
     }

@@ -1,4 +1,5 @@
 internal import Determinism
+internal import Glibc
 
 internal import struct FoundationEssentials.UUID
 internal import typealias FoundationEssentials.uuid_t
@@ -119,7 +120,13 @@ enum FieldDecoder {
     /// not what was sent any more.
     private static func utf8(_ bytes: Bytes) -> String? {
         var text = String(decoding: bytes.assumingMemoryBound(to: UInt8.self), as: UTF8.self)
-        return text.withUTF8 { bytes.elementsEqual($0) } ? text : nil
+        let isSame = text.withUTF8 { copy in
+            guard copy.count == bytes.count, let left = copy.baseAddress, let right = bytes.baseAddress else {
+                return copy.isEmpty && bytes.isEmpty
+            }
+            return memcmp(left, right, copy.count) == 0
+        }
+        return isSame ? text : nil
     }
 
     /// Enums send their label. Composites, ranges and hstore begin with counts or flags, so a control character gives them away.

@@ -8,16 +8,19 @@ public struct Statement: Sendable, Hashable, ExpressibleByStringLiteral {
     public init(stringLiteral sql: StaticString) { self.sql = sql }
 
     public static func == (left: Statement, right: Statement) -> Bool { left.identity == right.identity }
-    public func hash(into hasher: inout Hasher) { hasher.combine(identity) }
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(identity.place)
+        hasher.combine(identity.count)
+    }
 
     /// The text, for messages and for PREPARE.
     var text: String { sql.withUTF8Buffer { String(decoding: $0, as: UTF8.self) } }
 
     /// A one-character literal may be stored in place of a pointer; both forms are told apart by the count.
-    private var identity: [UInt] {
+    private var identity: (place: UInt, count: UInt) {
         sql.hasPointerRepresentation
-            ? [UInt(bitPattern: sql.utf8Start), UInt(bitPattern: sql.utf8CodeUnitCount)]
-            : [UInt(sql.unicodeScalar.value)]
+            ? (UInt(bitPattern: sql.utf8Start), UInt(bitPattern: sql.utf8CodeUnitCount))
+            : (UInt(sql.unicodeScalar.value), 0)
     }
 }
 

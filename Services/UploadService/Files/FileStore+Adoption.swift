@@ -21,7 +21,8 @@ extension FileStore {
                     ELSE 'its name is taken by ' || id END
           FROM files
          WHERE id = $1 OR upload_id = $2 OR object_key = $3
-            OR tenant = $4 AND owner = $5 AND name = normalize($6, NFC) AND state IN ('AVAILABLE', 'QUARANTINED')
+            OR tenant COLLATE "C" = $4 AND owner COLLATE "C" = $5 AND name COLLATE "C" = normalize($6, NFC)
+               AND state IN ('AVAILABLE', 'QUARANTINED')
          LIMIT 1
         """
     private static let retire: Statement = """

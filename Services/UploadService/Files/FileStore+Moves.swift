@@ -64,8 +64,8 @@ extension FileStore {
                updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
          WHERE id = $1 AND state = 'DELETED' AND (delete_after > clock_timestamp() OR legal_hold) AND NOT EXISTS (
                SELECT 1 FROM files AS other
-                WHERE other.tenant = f.tenant AND other.owner = f.owner AND other.name = f.name
-                  AND other.state IN ('AVAILABLE', 'QUARANTINED'))
+                WHERE other.tenant COLLATE "C" = f.tenant AND other.owner COLLATE "C" = f.owner
+                  AND other.name COLLATE "C" = f.name AND other.state IN ('AVAILABLE', 'QUARANTINED'))
         RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
                   version, index_state, quarantine_reason, delete_after, created_at, updated_at, verified_sha256
         """
@@ -149,7 +149,7 @@ extension FileStore {
             return try await tx.query(restore, file.id).first.map(Self.file)
         } catch {
             // Somebody stored that name between our look and our write.
-            if case .refused(_, _, constraint: "files_visible_name") = error { return nil }
+            if case .refused(_, _, constraint: "files_name_lookup") = error { return nil }
             throw error
         }
     }

@@ -5,6 +5,8 @@ import PostgresClient
 
 import struct FoundationEssentials.UUID
 
+typealias FileLookup = SharedLookup<UUID, Result<File, DatabaseError>, DatabaseError>
+
 /// Every statement that touches `files`: here what finds and makes rows, in `FileStore+Moves` what changes their state.
 enum FileStore {
     private static let insert: Statement = """
@@ -20,16 +22,12 @@ enum FileStore {
         RETURNING id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
                   version, index_state, quarantine_reason, delete_after, created_at, updated_at, verified_sha256
         """
-    private static let find: Statement = """
-        SELECT id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
-               version, index_state, quarantine_reason, delete_after, created_at, updated_at, verified_sha256
-          FROM files WHERE id = $1 AND tenant = $2 AND owner = $3
-        """
-    private static let findByName: Statement = """
+    /// By the one index that has this collation.
+    static let findByName: Statement = """
         SELECT id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
                version, index_state, quarantine_reason, delete_after, created_at, updated_at, verified_sha256
           FROM files
-         WHERE tenant = $1 AND owner = $2 AND name = normalize($3, NFC)
+         WHERE tenant COLLATE "C" = $1 AND owner COLLATE "C" = $2 AND name COLLATE "C" = normalize($3, NFC)
            AND state IN ('AVAILABLE', 'QUARANTINED')
         """
     private static let findAll: Statement = """
@@ -45,7 +43,7 @@ enum FileStore {
     private static let lockOfOwner: Statement = """
         SELECT id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
                version, index_state, quarantine_reason, delete_after, created_at, updated_at, verified_sha256
-          FROM files WHERE id = $1 AND tenant = $2 AND owner = $3 FOR UPDATE
+          FROM files WHERE id = $1 AND (tenant, owner) IS NOT DISTINCT FROM ($2, $3) FOR UPDATE
         """
     private static let list: Statement = """
         SELECT id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
@@ -79,13 +77,15 @@ enum FileStore {
         ).first.map(file)
     }
 
-    /// Another owner's file is not there.
-    static func find(
-        _ id: UUID,
-        of owner: Owner,
-        on pool: PostgresPool
-    ) async throws(DatabaseError) -> File? {
-        try await pool.query(find, id, owner.tenant, owner.name).first.map(file)
+    /// Finds single files for many readers at once. A row that cannot be read fails those who asked for it, nobody else.
+    static func lookup(on pool: PostgresPool) -> FileLookup {
+        SharedLookup(on: pool.taskExecutor) { ids throws(DatabaseError) in
+            var files: [UUID: Result<File, DatabaseError>] = [:]
+            for row in try await pool.query(findAll, Array(ids)) {
+                files[try row.uuid(0)] = Result { () throws(DatabaseError) in try file(row) }
+            }
+            return files
+        }
     }
 
     /// The visible file of that name, compared in Unicode normalization form C.

@@ -17,6 +17,7 @@ struct FileRoutes: Sendable {
     let actions: FileActions
     let keys: IdempotencyKeys
     let pool: PostgresPool
+    let files: FileLookup
     let store: any ObjectStore
     let budget: TransferBudget
     let figures: UploadFigures
@@ -47,12 +48,12 @@ struct FileRoutes: Sendable {
         }
     }
 
-    /// A file that is deleted is not there any more, for every reader.
+    /// A file that is deleted is not there any more, for every reader; another owner's never was.
     func visibleFile(_ context: ServiceContext) async throws(FileFailure) -> File {
         let (id, owner) = try target(context)
         let found: File?
-        do { found = try await FileStore.find(id, of: owner, on: pool) } catch { throw .database(error) }
-        guard let found else { throw .notFound }
+        do { found = try await files.find(id)?.get() } catch { throw .database(error) }
+        guard let found, Owner(tenant: found.tenant, name: found.owner) == owner else { throw .notFound }
         switch found.state {
         case .available, .quarantined: return found
         case .deleted, .purging, .purged: throw .notFound

@@ -93,8 +93,8 @@ extension UploadStore {
     static func session(_ id: UUID, of owner: Owner, on pool: PostgresPool) async throws(DatabaseError)
         -> UploadSession?
     {
-        guard let found = try await session(id, on: pool), found.upload.tenant == owner.tenant,
-            found.upload.owner == owner.name
+        guard let found = try await session(id, on: pool),
+            Owner(tenant: found.upload.tenant, name: found.upload.owner) == owner
         else { return nil }
         return found
     }

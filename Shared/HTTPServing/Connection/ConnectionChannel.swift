@@ -17,10 +17,7 @@ struct ConnectionChannel: ServerChildChannel {
         channel.eventLoop.makeCompletedFuture { [limits] in
             let options = channel.syncOptions
             try options?.setOption(.maxMessagesPerRead, value: UInt(max(1, limits.readsPerTurn)))
-            try options?.setOption(
-                .recvAllocator,
-                value: FixedSizeRecvByteBufferAllocator(capacity: max(1 << 10, limits.receiveBufferBytes))
-            )
+            try options?.setOption(.recvAllocator, value: receiveBuffers)
             let pipeline = channel.pipeline.syncOperations
             try pipeline.addHandler(WireMeter(stallTimeout: limits.writeStallTimeout))
             try pipeline.configureHTTPServerPipeline(
@@ -38,7 +35,7 @@ struct ConnectionChannel: ServerChildChannel {
                 wrappingChannelSynchronously: channel,
                 configuration: .init(
                     // In parts, each at most one receive buffer: what a slow handler lets pile up.
-                    backPressureStrategy: .init(lowWatermark: 2, highWatermark: 4),
+                    backPressureStrategy: .init(lowWatermark: 1, highWatermark: 2),
                     isOutboundHalfClosureEnabled: true
                 )
             )
@@ -59,6 +56,15 @@ struct ConnectionChannel: ServerChildChannel {
             // The client was gone before we closed.
             logger.trace("a connection ended", metadata: ["error": "\(error)"])
         }
+    }
+
+    private var receiveBuffers: AdaptiveRecvByteBufferAllocator {
+        let maximum = max(1 << 10, limits.receiveBufferBytes)
+        return AdaptiveRecvByteBufferAllocator(
+            minimum: 1 << 10,
+            initial: min(16 << 10, maximum),
+            maximum: maximum
+        )
     }
 
     private var decoderLimits: NIOHTTPDecoderLimitConfiguration {

@@ -19,10 +19,11 @@ public struct ConnectionLimits: Sendable, Equatable {
     /// After an early answer the rest of the body is dropped for at most this long, so that the answer is not lost in a
     /// reset (RFC 9112, section 9.6).
     public var lingerTimeout: Duration = .seconds(5)
-    /// One read(2).
-    public var receiveBufferBytes = 64 << 10
+    /// The most one read(2) takes, a power of two. It begins small and grows while a client sends faster than that; large,
+    /// because each buffer is a turn for every task on its way. A connection may keep `readsPerTurn` of them until it ends.
+    public var receiveBufferBytes = 256 << 10
     /// read(2) calls in a row before other connections of the thread have their turn.
-    public var readsPerTurn = 4
+    public var readsPerTurn = 1
 
     public init() {}
 }

@@ -1,5 +1,5 @@
 import Determinism
-import NIOCore
+package import NIOCore
 import NIOHTTP1
 
 extension S3Store {
@@ -14,26 +14,7 @@ extension S3Store {
         if !prefix.isEmpty { request.query.append(("prefix", prefix)) }
         if let startAfter { request.query.append(("start-after", startAfter)) }
         if let continuationToken { request.query.append(("continuation-token", continuationToken)) }
-        let listing = try Listing(try await perform(request))
-        var objects: [ListPage.Object] = []
-        for entry in listing.root.all("Contents") {
-            objects.append(
-                ListPage.Object(
-                    key: try listing.key(entry, "Key"),
-                    size: try listing.integer(entry, "Size"),
-                    etag: unquoted(entry.text("ETag")),
-                    lastModified: entry.text("LastModified").flatMap { Timestamp(rfc3339: $0) }
-                )
-            )
-        }
-        // Whoever merges this with another sorted stream would take a misplaced key for a missing one.
-        let isSorted = zip(objects, objects.dropFirst()).allSatisfy { precedes($0.key, $1.key) }
-        guard isSorted else { throw .unexpectedAnswer("a listing that is not in order") }
-        guard listing.isTruncated else { return ListPage(objects: objects, nextToken: nil) }
-        guard let token = listing.root.text("NextContinuationToken") else {
-            throw .unexpectedAnswer("a cut listing that cannot be continued")
-        }
-        return ListPage(objects: objects, nextToken: token)
+        return try ListPage(answer: try await perform(request).body)
     }
 
     public func listVersions(
@@ -48,7 +29,7 @@ extension S3Store {
             request.query.append(("key-marker", after.key))
             if let version = after.versionID { request.query.append(("version-id-marker", version)) }
         }
-        let listing = try Listing(try await perform(request))
+        let listing = try Listing(try await perform(request).body)
         var versions: [VersionPage.Version] = []
         for entry in listing.root.children where entry.name == "Version" || entry.name == "DeleteMarker" {
             let isDeleteMarker = entry.name == "DeleteMarker"
@@ -82,7 +63,7 @@ extension S3Store {
             request.query.append(("key-marker", after.key))
             request.query.append(("upload-id-marker", after.uploadID))
         }
-        let listing = try Listing(try await perform(request))
+        let listing = try Listing(try await perform(request).body)
         var uploads: [UploadsPage.Upload] = []
         for entry in listing.root.all("Upload") {
             guard let uploadID = entry.text("UploadId") else {
@@ -125,6 +106,35 @@ extension S3Store {
     private func pageSize(_ limit: Int) -> String { String(max(1, min(limit, 1000))) }
 }
 
+extension ListPage {
+    /// Reads an answer to ListObjectsV2.
+    package init(answer: ByteBuffer) throws(StoreFailure) {
+        let listing = try Listing(answer)
+        var objects: [ListPage.Object] = []
+        for entry in listing.root.all("Contents") {
+            objects.append(
+                ListPage.Object(
+                    key: try listing.key(entry, "Key"),
+                    size: try listing.integer(entry, "Size"),
+                    etag: unquoted(entry.text("ETag")),
+                    lastModified: entry.text("LastModified").flatMap { Timestamp(rfc3339: $0) }
+                )
+            )
+        }
+        // Whoever merges this with another sorted stream would take a misplaced key for a missing one.
+        let isSorted = zip(objects, objects.dropFirst()).allSatisfy { precedes($0.key, $1.key) }
+        guard isSorted else { throw .unexpectedAnswer("a listing that is not in order") }
+        guard listing.isTruncated else {
+            self.init(objects: objects, nextToken: nil)
+            return
+        }
+        guard let token = listing.root.text("NextContinuationToken") else {
+            throw .unexpectedAnswer("a cut listing that cannot be continued")
+        }
+        self.init(objects: objects, nextToken: token)
+    }
+}
+
 /// A listing's answer. Anything missing from it is an error: an incomplete list must never look complete.
 struct Listing {
     let root: XMLElement
@@ -132,8 +142,8 @@ struct Listing {
     private let isURLEncoded: Bool
 
     /// Stores do not agree on the root's name; that it says whether it is complete is what counts.
-    init(_ answer: Answer) throws(StoreFailure) {
-        guard let root = try? XMLReader.parse(Array(answer.body.readableBytesView)) else {
+    init(_ answer: ByteBuffer) throws(StoreFailure) {
+        guard let root = try? XMLReader.parse(Array(answer.readableBytesView)) else {
             throw .unexpectedAnswer("a listing that cannot be read")
         }
         self.root = root

@@ -53,7 +53,7 @@ extension S3Store {
         var request = S3Request(.GET, key, effect: .readOnly)
         request.query = [("uploadId", uploadID), ("max-parts", "1000")]
         if after > 0 { request.query.append(("part-number-marker", String(after))) }
-        let listing = try Listing(try await performOnUpload(request))
+        let listing = try Listing(try await performOnUpload(request).body)
         var parts: [PartsPage.Part] = []
         for entry in listing.root.all("Part") {
             parts.append(

@@ -3,8 +3,8 @@ import NIOCore
 
 /// Writes a body of known length as `aws-chunked` with a trailing checksum, signed chunk by chunk or not at all.
 ///
-/// Unsigned chunks pass the caller's buffers on without copying; a signed chunk is gathered first, 64 KiB at most,
-/// because its signature stands before it.
+/// Unsigned chunks pass the caller's buffers on without copying; a signed chunk is gathered first, because its signature
+/// stands before it. Each buffer is a turn for whoever sends it, so the line that ends a chunk goes with the next one's header.
 ///
 /// Source: AWS, "Signature Calculations for the Authorization Header: Including Trailing Headers (Chunked Upload)".
 struct ChunkedEncoder {
@@ -34,12 +34,15 @@ struct ChunkedEncoder {
         }
     }
 
-    static let chunkSize = 64 << 10
+    /// What is gathered must be small; what passes through may be as large as every store takes (MinIO: 16 MiB).
+    private static func chunkSize(isSigned: Bool) -> Int64 { isSigned ? 64 << 10 : 1 << 20 }
 
     private var unsent: Int64
     /// What is left of the chunk whose header was written (unsigned), or still to be gathered (signed).
     private var chunkRest = 0
     private var gathered = ByteBuffer()
+    /// The end of the chunk before, still to be written.
+    private var lineEnd = ""
     private var signing: Signing?
     private var checksum: RunningChecksum
 
@@ -57,9 +60,9 @@ struct ChunkedEncoder {
         func chunk(_ size: Int64) -> Int64 {
             Int64(String(size, radix: 16).utf8.count) + signature + 2 + size + 2
         }
-        let full = length / Int64(chunkSize)
-        let rest = length % Int64(chunkSize)
-        let chunks = full * chunk(Int64(chunkSize)) + (rest > 0 ? chunk(rest) : 0)
+        let size = chunkSize(isSigned: isSigned)
+        let (full, rest) = length.quotientAndRemainder(dividingBy: size)
+        let chunks = full * chunk(size) + (rest > 0 ? chunk(rest) : 0)
         let trailer = Int64(checksum.headerName.utf8.count + 1 + checksum.base64Length + 2)
         let trailerSignature = isSigned ? Int64("x-amz-trailer-signature:".utf8.count + 64 + 2) : 0
         return chunks + 1 + signature + 2 + trailer + trailerSignature + 2
@@ -72,11 +75,9 @@ struct ChunkedEncoder {
         var encoded: [ByteBuffer] = []
         while rest.readableBytes > 0 {
             if chunkRest == 0 {
-                chunkRest = Int(min(unsent, Int64(Self.chunkSize)))
+                chunkRest = Int(min(unsent, Self.chunkSize(isSigned: signing != nil)))
                 if chunkRest == 0 { return encoded }
-                if signing == nil {
-                    encoded.append(ByteBuffer(string: "\(String(chunkRest, radix: 16))\r\n"))
-                }
+                if signing == nil { encoded.append(header(of: chunkRest, "")) }
             }
             guard let piece = rest.readSlice(length: min(chunkRest, rest.readableBytes)) else {
                 return encoded
@@ -92,23 +93,22 @@ struct ChunkedEncoder {
         let value = checksum.base64
         let lastChunk = signing?.chunk(ByteBuffer()).asChunkExtension ?? ""
         let signature = signing?.trailer("\(name):\(value)\n").asTrailer ?? ""
-        return ByteBuffer(string: "0\(lastChunk)\r\n\(name):\(value)\r\n\(signature)\r\n")
+        return ByteBuffer(string: "\(lineEnd)0\(lastChunk)\r\n\(name):\(value)\r\n\(signature)\r\n")
+    }
+
+    private mutating func header(of size: Int, _ signature: String) -> ByteBuffer {
+        defer { lineEnd = "\r\n" }
+        return ByteBuffer(string: "\(lineEnd)\(String(size, radix: 16))\(signature)\r\n")
     }
 
     private mutating func take(_ piece: ByteBuffer, into encoded: inout [ByteBuffer]) {
         chunkRest -= piece.readableBytes
         unsent -= Int64(piece.readableBytes)
-        guard signing != nil else {
-            encoded.append(piece)
-            if chunkRest == 0 { encoded.append(ByteBuffer(string: "\r\n")) }
-            return
-        }
+        guard signing != nil else { return encoded.append(piece) }
         gathered.writeImmutableBuffer(piece)
         guard chunkRest == 0 else { return }
         let signature = signing?.chunk(gathered).asChunkExtension ?? ""
-        encoded.append(ByteBuffer(string: "\(String(gathered.readableBytes, radix: 16))\(signature)\r\n"))
-        encoded.append(gathered)
-        encoded.append(ByteBuffer(string: "\r\n"))
+        encoded += [header(of: gathered.readableBytes, signature), gathered]
         gathered = ByteBuffer()
     }
 }

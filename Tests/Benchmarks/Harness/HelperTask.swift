@@ -2,16 +2,27 @@
 enum HelperTask {
     /// `--hello PORT_FILE`: the bare server of row 12.
     case hello(portFile: String)
+    /// `--proxy PORT_FILE KIND PORT`: the bare proxy of rows 1 and 4.
+    case proxy(BareProxy.Kind, portFile: String, target: ServerAddress)
 
     init?(_ arguments: some Collection<String>) {
         let arguments = Array(arguments)
-        guard arguments.count == 2, arguments[0] == "--hello" else { return nil }
-        self = .hello(portFile: arguments[1])
+        switch (arguments.first, arguments.count) {
+        case ("--hello", 2): self = .hello(portFile: arguments[1])
+        case ("--proxy", 4):
+            guard let kind = BareProxy.Kind(rawValue: arguments[2]), let port = Int(arguments[3]) else {
+                return nil
+            }
+            self = .proxy(kind, portFile: arguments[1], target: ServerAddress(port: port))
+        default: return nil
+        }
     }
 
     func run() async throws {
         switch self {
         case .hello(let portFile): try await HelloServer.run(portFile: portFile)
+        case .proxy(let kind, let portFile, let target):
+            try await onThread { Result { try BareProxy.run(kind, portFile: portFile, to: target) } }.get()
         }
     }
 }

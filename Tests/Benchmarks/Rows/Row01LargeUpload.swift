@@ -14,13 +14,24 @@ extension Row {
                 over: "direct",
                 floor: 0.75,
                 goal: 0.95
-            )
+            ),
+            Comparison("… a bare proxy that hashes ÷ direct PUT", unit: "MB/s", "proxy", over: "direct"),
+            Comparison("… through Waybill ÷ that proxy", unit: "MB/s", "waybill", over: "proxy"),
         ]
     ) { site in
         let bytes = site.scaled(1 << 30, least: 1 << 20)
         let deployment = try await Deployment(at: site)
         let service = try await deployment.start("UploadService")
         let file = try await site.randomFile(bytes)
+        let proxy = try await site.startProxy(.hashing)
+        let put = { @Sendable (options: [String]) async throws -> Double in
+            let url = try await deployment.bucket.withStore {
+                try $0.presign(.put(key: "direct/1", length: Int64(bytes)), expiresIn: .seconds(3_600))
+            }
+            let (seconds, _) = try await Curl.run(url, ["--upload-file", file] + options)
+            try await deployment.bucket.empty(prefix: "direct/")
+            return Double(bytes) / 1e6 / seconds
+        }
         let upload = [
             "--request", "POST", "--header", "content-type: application/octet-stream", "--upload-file", file,
         ]
@@ -35,14 +46,8 @@ extension Row {
                 try await deployment.bucket.empty(prefix: "\(Deployment.tenant)/")
                 return Double(bytes) / 1e6 / seconds
             },
-            Side("direct") {
-                let url = try await deployment.bucket.withStore {
-                    try $0.presign(.put(key: "direct/1", length: Int64(bytes)), expiresIn: .seconds(3_600))
-                }
-                let (seconds, _) = try await Curl.run(url, ["--upload-file", file])
-                try await deployment.bucket.empty(prefix: "direct/")
-                return Double(bytes) / 1e6 / seconds
-            },
+            Side("direct") { try await put([]) },
+            Side("proxy") { try await put(Curl.through(proxy, to: site.store)) },
         ])
     }
 }

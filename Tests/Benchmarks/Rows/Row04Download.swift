@@ -12,7 +12,9 @@ extension Row {
                 over: "direct",
                 floor: 0.75,
                 goal: 0.95
-            )
+            ),
+            Comparison("… a bare proxy ÷ direct GET", unit: "MB/s", "proxy", over: "direct"),
+            Comparison("… through Waybill ÷ that proxy", unit: "MB/s", "waybill", over: "proxy"),
         ]
     ) { site in
         let bytes = site.scaled(1 << 30, least: 1 << 20)
@@ -34,6 +36,14 @@ extension Row {
                 )
             }).objects.first?.key
         else { throw BenchFailure("the upload was answered \(answer)") }
+        let proxy = try await site.startProxy(.copying)
+        let get = { @Sendable (options: [String]) async throws -> Double in
+            let url = try await deployment.bucket.withStore {
+                try $0.presign(.get(key: key), expiresIn: .seconds(3_600))
+            }
+            let (seconds, _) = try await Curl.run(url, ["--output", "/dev/null"] + options)
+            return Double(bytes) / 1e6 / seconds
+        }
         let content = "\(service.url)/api/v1/files/\(id)/content"
         return Trial(sides: [
             Side("waybill") {
@@ -44,13 +54,8 @@ extension Row {
                 )
                 return Double(bytes) / 1e6 / seconds
             },
-            Side("direct") {
-                let url = try await deployment.bucket.withStore {
-                    try $0.presign(.get(key: key), expiresIn: .seconds(3_600))
-                }
-                let (seconds, _) = try await Curl.run(url, ["--output", "/dev/null"])
-                return Double(bytes) / 1e6 / seconds
-            },
+            Side("direct") { try await get([]) },
+            Side("proxy") { try await get(Curl.through(proxy, to: site.store)) },
         ])
     }
 }

@@ -1,3 +1,4 @@
+import AccessTokens
 import NIOCore
 import NIOHTTP1
 import Testing
@@ -39,6 +40,32 @@ struct OwnershipTests {
                 #expect(try await service.upload("secret-plan.txt", as: token).status == 201)
             }
             #expect(try await service.send(.GET, "/api/v1/files/\(id)").json["version"].number == 1)
+        }
+    }
+
+    /// Swift holds the two spellings for the same text; the database does not, and neither may a reader.
+    @Test func twoSpellingsOfANameAreTwoOwners() async throws {
+        try await ServiceUnderTest.run { service in
+            let spellings = ["Zo\u{EB}", "Zoe\u{308}"]
+            for (number, name) in spellings.enumerated() {
+                let caller = Caller(tenant: "acme", principal: name, roles: [.user])
+                try await TokenStore(service.pool).insert("spelling-\(number)", for: caller)
+            }
+            let id = try await service.upload("mine.txt", as: "spelling-0").id
+            let members: [String: Any] = ["name": "parts.bin", "size": 10_485_760]
+            let session = try await service.send(
+                .POST,
+                SessionClient.path,
+                as: "spelling-0",
+                body: SessionClient.json(members)
+            )
+            let sessionID = try #require(session.json["upload_id"].text, "\(session.status)")
+            for path in [
+                "/api/v1/files/\(id)", "/api/v1/files/\(id)/content", "/api/v1/uploads/\(sessionID)",
+            ] {
+                #expect(try await service.send(.GET, path, as: "spelling-0").status == 200, "\(path)")
+                #expect(try await service.send(.GET, path, as: "spelling-1").status == 404, "\(path)")
+            }
         }
     }
 

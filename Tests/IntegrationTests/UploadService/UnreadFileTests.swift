@@ -79,7 +79,6 @@ struct UnreadFileTests {
     /// As it would be written now.
     private static func event(of id: String, _ service: ServiceUnderTest) async throws -> FileEvent {
         let fileID = try #require(UUID(uuidString: id))
-        let owner = Owner(tenant: "acme", name: "ann")
-        return try #require(try await FileStore.find(fileID, of: owner, on: service.pool)).stateEvent
+        return try #require(try await FileStore.find([fileID], on: service.pool).first).stateEvent
     }
 }

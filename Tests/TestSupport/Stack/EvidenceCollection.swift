@@ -62,7 +62,8 @@ extension TestStack {
         """
     private static let visibleNameIndex: Statement = """
         SELECT 1 FROM pg_indexes
-         WHERE tablename = 'files' AND indexdef LIKE 'CREATE UNIQUE INDEX % (tenant, owner, name) WHERE %'
+         WHERE tablename = 'files' AND indexdef LIKE
+               'CREATE UNIQUE INDEX % (tenant COLLATE "C", owner COLLATE "C", name COLLATE "C") WHERE %'
         """
 }
 

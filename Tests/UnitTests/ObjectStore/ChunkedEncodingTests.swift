@@ -53,7 +53,9 @@ struct ChunkedEncodingTests {
 
     @Test(
         "the announced length is the length sent",
-        arguments: [1, 15, 16, 65_535, 65_536, 65_537, 131_072, 200_000],
+        arguments: [
+            0, 1, 15, 16, 65_535, 65_536, 65_537, 200_000, 1_048_575, 1_048_576, 1_048_577, 2_097_153,
+        ],
         [true, false]
     )
     func announcedLength(length: Int, isSigned: Bool) {

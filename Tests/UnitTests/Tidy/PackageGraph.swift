@@ -68,7 +68,7 @@ enum Layers {
         ["ServiceSettings"],
         ["ServiceParts"],
         ["UploadService", "OutboxRelay", "IndexerService", "WaybillCLI", "DevBroker", "DevStore"],
-        ["Benchmarks", "TestSupport"],
+        ["Benchmarks", "Guards", "TestSupport"],
         ["UnitTests", "IntegrationTests", "FaultTests", "EndToEndTests"],
     ]
 

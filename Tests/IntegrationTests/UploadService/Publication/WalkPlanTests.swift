@@ -22,16 +22,6 @@ struct WalkPlanTests {
           FROM uploads
         """
     private static let analyze: Statement = "ANALYZE files"
-    private static let explainer: Statement = """
-        CREATE FUNCTION explain(kind text, statement text, arguments text) RETURNS SETOF text LANGUAGE plpgsql AS $$
-        BEGIN
-            PERFORM set_config('plan_cache_mode', 'force_' || kind || '_plan', true), set_config('jit', 'off', true);
-            EXECUTE 'PREPARE explained AS ' || statement;
-            RETURN QUERY EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) EXECUTE explained' || arguments;
-            DEALLOCATE explained;
-        END $$
-        """
-    private static let explain: Statement = "SELECT explain($1, $2, $3)"
     private static let pageLimit = 50
     private static let start = "'00000000-0000-0000-0000-000000000000'"
 
@@ -44,17 +34,13 @@ struct WalkPlanTests {
 
     @Test func eachReadsOnePage() async throws {
         try await ServiceUnderTest.run({ $0.hasWorker = false }) { service in
-            for statement in [Self.fill, Self.files, Self.analyze, Self.explainer] {
+            for statement in [Self.fill, Self.files, Self.analyze] {
                 _ = try await service.pool.execute(statement)
             }
+            let plans = try await Plans(on: service.pool)
             for (statement, arguments, index) in Self.cases {
-                for kind in ["generic", "custom"] {
-                    let plan = try await service.pool.query(
-                        Self.explain,
-                        kind,
-                        "\(statement.sql)",
-                        arguments
-                    ).map { try $0.text(0) }
+                for kind in Plans.Kind.allCases {
+                    let plan = try await plans.plan(kind, of: statement, arguments)
                     let text = plan.joined(separator: "\n")
                     #expect(text.contains("using \(index) on files"), "\(kind): \(text)")
                     #expect(!text.contains("Sort"), "\(kind): \(text)")

@@ -3,9 +3,9 @@ import Synchronization
 /// Asks for many keys at once: whoever comes while the lanes are taken goes with the next lane, together with all others.
 ///
 /// Each question begins after those it answers came, so an answer is never older than the wish for it.
-final class SharedLookup<Key: Hashable & Sendable, Value: Sendable, Failure: Error>: Sendable {
+public final class SharedLookup<Key: Hashable & Sendable, Value: Sendable, Failure: Error>: Sendable {
     /// The values of those keys that have one.
-    typealias Ask = @Sendable (Set<Key>) async throws(Failure) -> [Key: Value]
+    public typealias Ask = @Sendable (Set<Key>) async throws(Failure) -> [Key: Value]
     private typealias Answer = Result<Value?, Failure>
 
     private struct Waiter {
@@ -27,7 +27,7 @@ final class SharedLookup<Key: Hashable & Sendable, Value: Sendable, Failure: Err
     /// - Parameters:
     ///   - executor: where to ask.
     ///   - ask: must come to an end by itself.
-    init(on executor: (any TaskExecutor)?, ask: @escaping Ask) {
+    public init(on executor: (any TaskExecutor)?, ask: @escaping Ask) {
         self.executor = executor
         self.ask = ask
     }
@@ -36,7 +36,7 @@ final class SharedLookup<Key: Hashable & Sendable, Value: Sendable, Failure: Err
     var waitingCount: Int { state.withLock { $0.line.count } }
 
     /// Nil when the key has no value. A cancelled caller gets its answer all the same: others wait for it too.
-    func find(_ key: Key) async throws(Failure) -> Value? {
+    public func find(_ key: Key) async throws(Failure) -> Value? {
         let answer = await withCheckedContinuation { continuation in
             let isLaneFree = state.withLock { state in
                 state.line.append(Waiter(key: key, answer: continuation))

@@ -2,7 +2,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@testable import AccessTokens
+@testable import PostgresClient
 
 @Suite("Shared lookups")
 struct SharedLookupTests {
