@@ -35,7 +35,7 @@ struct ConnectionChannel: ServerChildChannel {
                 wrappingChannelSynchronously: channel,
                 configuration: .init(
                     // In parts, each at most one receive buffer: what a slow handler lets pile up.
-                    backPressureStrategy: .init(lowWatermark: 1, highWatermark: 2),
+                    backPressureStrategy: .init(lowWatermark: 2, highWatermark: 4),
                     isOutboundHalfClosureEnabled: true
                 )
             )

@@ -55,21 +55,15 @@ public final class S3Store: ObjectStore {
             )
         )
         configuration.httpVersion = .http1Only
-        // Each buffer of a download is a turn for every task on its way: one may grow beyond the client's 64 KiB, instead of
-        // four in a row. Not for debugging only, whatever its name says: there is no other place for a channel's options.
+        // Each buffer of a download is a turn for every task on its way: let it grow beyond the client's 64 KiB. Not for
+        // debugging, whatever its name says: there is no other place for a channel's options.
         configuration.http1_1ConnectionDebugInitializer = { channel in
-            channel.eventLoop.makeCompletedFuture {
-                let options = channel.syncOptions
-                try options?.setOption(.maxMessagesPerRead, value: 1)
-                try options?.setOption(
-                    .recvAllocator,
-                    value: AdaptiveRecvByteBufferAllocator(
-                        minimum: 1 << 10,
-                        initial: 16 << 10,
-                        maximum: 256 << 10
-                    )
-                )
-            }
+            let buffers = AdaptiveRecvByteBufferAllocator(
+                minimum: 1 << 10,
+                initial: 16 << 10,
+                maximum: 256 << 10
+            )
+            return channel.setOption(.recvAllocator, value: buffers)
         }
         // A refused connection is told at once; the retry plan decides what follows.
         configuration.connectionPool.retryConnectionEstablishment = false
