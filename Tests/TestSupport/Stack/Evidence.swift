@@ -43,6 +43,8 @@ public struct FileRow: Equatable, Sendable {
     public var state: String
     public var version: Int64
     public var indexState: String
+    /// In the trash, where its time is over.
+    public var isToBePurged: Bool
 
     public init(
         id: String,
@@ -55,7 +57,8 @@ public struct FileRow: Equatable, Sendable {
         objectKey: String,
         state: String,
         version: Int64,
-        indexState: String
+        indexState: String,
+        isToBePurged: Bool = false
     ) {
         self.id = id
         self.uploadID = uploadID
@@ -68,6 +71,7 @@ public struct FileRow: Equatable, Sendable {
         self.state = state
         self.version = version
         self.indexState = indexState
+        self.isToBePurged = isToBePurged
     }
 
     var isVisible: Bool { state == "AVAILABLE" || state == "QUARANTINED" }

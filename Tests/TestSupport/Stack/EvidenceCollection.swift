@@ -46,7 +46,8 @@ extension TestStack {
         "SELECT id, file_id, tenant, object_key, state, s3_upload_id FROM uploads ORDER BY id"
     private static let files: Statement = """
         SELECT id, upload_id, tenant, owner, name, size, encode(coalesce(sha256, verified_sha256), 'hex'),
-               object_key, state, version, index_state
+               object_key, state, version, index_state,
+               state = 'DELETED' AND delete_after <= clock_timestamp() AND NOT legal_hold
           FROM files ORDER BY id
         """
     private static let sagas: Statement =
@@ -93,7 +94,8 @@ extension FileRow {
             objectKey: try row.text(7),
             state: try row.text(8),
             version: try row.int64(9),
-            indexState: try row.text(10)
+            indexState: try row.text(10),
+            isToBePurged: try row.bool(11)
         )
     }
 }

@@ -39,9 +39,10 @@ extension Evidence {
             .map { "file \($0.id) is not indexed" }
     }
 
-    /// A file in the trash has a saga that sleeps, unless the file is to be purged at once.
+    /// A file in the trash has a saga that sleeps until the file's time there is over; one that sleeps longer waits for something,
+    /// after a start of the database for the watch over its clock.
     private var sagaUnrest: [String] {
-        let inTrash = Set(files.filter { $0.state == "DELETED" }.map(\.id))
+        let inTrash = Set(files.filter { $0.state == "DELETED" && !$0.isToBePurged }.map(\.id))
         return sagas.filter { !($0.kind == "delete.v1" && $0.isAsleep && inTrash.contains($0.subject)) }
             .map { "saga \($0.kind) of \($0.subject), last failure: \($0.lastFailure ?? "none")" }
     }
