@@ -3,7 +3,14 @@ extension Timestamp {
     ///
     /// Digits beyond the microsecond are dropped. Nil for anything else, impossible days and leap seconds included.
     public init?(rfc3339 text: String) {
-        var scanner = DigitScanner(text.utf8)
+        var text = text
+        let timestamp = text.withUTF8 { Timestamp(DigitScanner($0)) }
+        guard let timestamp else { return nil }
+        self = timestamp
+    }
+
+    private init?(_ text: DigitScanner) {
+        var scanner = text
         guard
             let year = scanner.number(digits: 4), scanner.skip("-"),
             let month = scanner.number(digits: 2), scanner.skip("-"),
@@ -37,24 +44,25 @@ private func daysSinceEpoch(year: Int64, month: Int64, day: Int64) -> Int64? {
 }
 
 private struct DigitScanner {
-    private var rest: Substring.UTF8View
+    private let text: UnsafeBufferPointer<UInt8>
+    private var position = 0
 
-    init(_ text: String.UTF8View) { rest = text[...] }
+    /// - Parameter text: outlives the scanner.
+    init(_ text: UnsafeBufferPointer<UInt8>) { self.text = text }
 
-    var isAtEnd: Bool { rest.isEmpty }
+    var isAtEnd: Bool { position == text.count }
+    private var next: UInt8? { isAtEnd ? nil : text[position] }
 
     mutating func skip(_ character: Unicode.Scalar) -> Bool {
-        guard let first = rest.first, first == UInt8(ascii: character) else { return false }
-        rest.removeFirst()
+        guard next == UInt8(ascii: character) else { return false }
+        position += 1
         return true
     }
 
     mutating func digit() -> Int64? {
-        guard let first = rest.first, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) else {
-            return nil
-        }
-        rest.removeFirst()
-        return Int64(first - UInt8(ascii: "0"))
+        guard let next, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(next) else { return nil }
+        position += 1
+        return Int64(next - UInt8(ascii: "0"))
     }
 
     mutating func number(digits: Int) -> Int64? {

@@ -134,8 +134,11 @@ public final class TestProgram: Sendable {
     /// Sends any other signal, for example SIGSTOP.
     public func signal(_ number: Int32) { process.signal(number) }
 
+    /// Waits until the program has ended, and until `output` has all it wrote: its last lines may come after its end.
     public func exit(within limit: Duration = .seconds(30)) async throws -> ProgramExit {
-        try await process.exit(within: limit)
+        let exit = try await process.exit(within: limit)
+        _ = try await process.finalOutput(within: limit)
+        return exit
     }
 }
 

@@ -71,13 +71,7 @@ struct CheckPlan: Sendable {
                 try await ComparisonStore.boundaries(count: count, percent: percent, on: pool)
             }
         }
-        var ranges: [PartProgress] = []
-        for (lower, upper) in zip(bounds, bounds.dropFirst() + [nil]) {
-            var part = PartProgress(lower: lower, upper: upper)
-            part.rows = try await digest(lower, upper)
-            ranges.append(part)
-        }
-        return ranges
+        return zip(bounds, bounds.dropFirst() + [nil]).map { PartProgress(lower: $0, upper: $1) }
     }
 
     /// Nil when it takes the database too long: the range is then compared by every check.

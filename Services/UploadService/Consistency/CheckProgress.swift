@@ -12,7 +12,7 @@ struct PartProgress: Codable, Equatable, Sendable {
     var losses: [String] = []
     /// Why it was not compared at all.
     var skipped: String?
-    /// Of a range: its rows before they were compared.
+    /// Of a range: the rows compared so far; of one that is passed over, all of them.
     var rows: RangeDigest?
     /// Of a range that is passed over: when it was compared.
     var comparedAt: String?

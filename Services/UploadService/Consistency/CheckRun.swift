@@ -61,13 +61,7 @@ struct CheckRun: Sendable {
     }
 
     private func compareAll(_ progress: CheckProgress) async throws(CheckFailure) {
-        let rowCount = progress.parts.values.reduce(0) { $0 + ($1.rows?.count ?? 0) }
-        let share: Double =
-            switch check.request.digests {
-            case .none: 0
-            case .sampled: Double(tools.settings.sampleCount) / Double(max(1, rowCount))
-            case .full: 1
-            }
+        let share = try await digestShare()
         let due = progress.parts.filter { !$0.value.isDone && $0.value.skipped == nil }
             .sorted { $0.key < $1.key }
         // The other sources beside the ranges.
@@ -78,6 +72,19 @@ struct CheckRun: Sendable {
             }
         }
         for (_, result) in results { try result.get() }
+    }
+
+    /// The share of the objects that are read back and hashed.
+    private func digestShare() async throws(CheckFailure) -> Double {
+        switch check.request.digests {
+        case .none: return 0
+        case .full: return 1
+        case .sampled:
+            let rowCount = try await asked { () throws(DatabaseError) in
+                try await ComparisonStore.estimatedRowCount(on: tools.pool)
+            }
+            return Double(tools.settings.sampleCount) / Double(max(1, rowCount))
+        }
     }
 
     private func part(_ name: String, _ digestShare: Double) -> (any CheckPart)? {

@@ -6,23 +6,32 @@ import struct FoundationEssentials.UUID
 
 /// Every statement by which a check reads what it compares. Reads only.
 enum ComparisonStore {
-    // One statement for each form of the bounds: one that tests for their absence has no plan that fits all of them.
-    private static let page: Statement = """
+    // One statement for each form of the bounds: one that tests for their absence has no plan that fits all of them. Files have
+    // the bounds too, so that both tables are read once, in the order of their keys, and merged.
+    static let page: Statement = """
         SELECT u.object_key, u.id, u.file_id, u.tenant, u.state, u.s3_upload_id,
-               f.state, f.version, f.size, f.etag, coalesce(f.sha256, f.verified_sha256), f.created_at
-          FROM uploads u LEFT JOIN files f ON f.upload_id = u.id
+               f.state, f.version, f.size, f.etag, coalesce(f.sha256, f.verified_sha256), f.created_at,
+               hashtextextended(hash_record_extended(ROW(u.object_key, u.state, f.state, f.version, f.size, f.etag,
+                                coalesce(f.sha256, f.verified_sha256)), 1)::text, 1)
+          FROM uploads u LEFT JOIN files f ON f.object_key = u.object_key AND f.upload_id = u.id
+           AND f.object_key > $1 COLLATE "C" AND f.object_key <= $2 COLLATE "C"
          WHERE u.object_key > $1 COLLATE "C" AND u.object_key <= $2 COLLATE "C" ORDER BY u.object_key LIMIT $3
         """
-    private static let pageToTheEnd: Statement = """
+    static let pageToTheEnd: Statement = """
         SELECT u.object_key, u.id, u.file_id, u.tenant, u.state, u.s3_upload_id,
-               f.state, f.version, f.size, f.etag, coalesce(f.sha256, f.verified_sha256), f.created_at
-          FROM uploads u LEFT JOIN files f ON f.upload_id = u.id
+               f.state, f.version, f.size, f.etag, coalesce(f.sha256, f.verified_sha256), f.created_at,
+               hashtextextended(hash_record_extended(ROW(u.object_key, u.state, f.state, f.version, f.size, f.etag,
+                                coalesce(f.sha256, f.verified_sha256)), 1)::text, 1)
+          FROM uploads u LEFT JOIN files f ON f.object_key = u.object_key AND f.upload_id = u.id
+           AND f.object_key > $1 COLLATE "C"
          WHERE u.object_key > $1 COLLATE "C" ORDER BY u.object_key LIMIT $2
         """
     private static let byKey: Statement = """
         SELECT u.object_key, u.id, u.file_id, u.tenant, u.state, u.s3_upload_id,
-               f.state, f.version, f.size, f.etag, coalesce(f.sha256, f.verified_sha256), f.created_at
-          FROM uploads u LEFT JOIN files f ON f.upload_id = u.id
+               f.state, f.version, f.size, f.etag, coalesce(f.sha256, f.verified_sha256), f.created_at,
+               hashtextextended(hash_record_extended(ROW(u.object_key, u.state, f.state, f.version, f.size, f.etag,
+                                coalesce(f.sha256, f.verified_sha256)), 1)::text, 1)
+          FROM uploads u LEFT JOIN files f ON f.object_key = u.object_key AND f.upload_id = u.id
          WHERE u.object_key = ANY ($1)
         """
     private static let place: Statement = """
@@ -31,8 +40,12 @@ enum ComparisonStore {
           FROM pg_control_system()
         """
     private static let now: Statement = "SELECT clock_timestamp()"
+    /// What is small is counted. What is large may never have been: then by its size, at 400 bytes for a row.
     private static let estimate: Statement = """
-        SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'uploads'::regclass
+        SELECT CASE WHEN reltuples >= 100000 THEN reltuples::bigint
+                    WHEN pg_relation_size(oid) < 64 << 20 THEN (SELECT count(*) FROM uploads)
+                    ELSE pg_relation_size(oid) / 400 END
+          FROM pg_class WHERE oid = 'uploads'::regclass
         """
     /// The parameters are the percentage of the table's pages that are looked at, and how many ranges there shall be.
     private static let boundaries: Statement = """
@@ -79,7 +92,7 @@ enum ComparisonStore {
         return try row.timestamp(0)
     }
 
-    /// About how many rows there are; 0 when that was never counted.
+    /// About how many rows there are.
     static func estimatedRowCount(on pool: PostgresPool) async throws(DatabaseError) -> Int64 {
         try await pool.query(estimate).first?.int64(0) ?? 0
     }
@@ -112,6 +125,7 @@ extension RowFacts {
         self.uploadState = uploadState
         multipartID = try row.optionalText(5)
         file = try File(row)
+        digest = try row.int64(12)
     }
 }
 

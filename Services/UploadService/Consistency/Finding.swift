@@ -12,7 +12,7 @@ enum FindingKind: String, CaseIterable, Codable, Sendable {
     case digestMismatch = "digest_mismatch"
     /// A multipart upload in the store which no open upload will ever complete.
     case leakedMultipart = "leaked_multipart"
-    /// A row that should have moved on long ago, and that nobody works on.
+    /// A row that should have moved on long ago and that nobody works on, or a completed upload without its file.
     case stuckState = "stuck_state"
     /// A version whose event was never published.
     case eventGap = "event_gap"

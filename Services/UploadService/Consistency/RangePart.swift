@@ -19,6 +19,7 @@ struct RangePart: CheckPart {
 
     func run(from start: PartProgress, save: Save) async throws(CheckFailure) {
         var progress = start
+        if start.cursor == nil { progress.rows = .empty }
         let after = (start.cursor ?? start.lower).map(KeyText.init)
         let upTo = start.upper.map(KeyText.init)
         let since = try await asked { () throws(DatabaseError) in
@@ -52,6 +53,8 @@ struct RangePart: CheckPart {
     private struct Slice {
         // For each key; what is rare is counted by name.
         var (pairingCount, objectCount, rowCount) = (0, 0, 0)
+        /// Of the rows, one over the other.
+        var digest: Int64 = 0
         var candidates: [Candidate] = []
         var toHash: [(object: ObjectListing.Object, row: RowFacts)] = []
         var counts: [CountName: Int] = [:]
@@ -76,6 +79,7 @@ struct RangePart: CheckPart {
 
     private func count(_ row: RowFacts, _ slice: inout Slice) {
         slice.rowCount += 1
+        slice.digest ^= row.digest
         if row.file?.state == .quarantined { slice.counts[.quarantined, default: 0] += 1 }
     }
 
@@ -101,6 +105,7 @@ struct RangePart: CheckPart {
         let outcome = try await tools.recheck.settle(slice.candidates + others, listedSince: since)
         progress.add(slice.objectCount, to: .objects)
         progress.add(slice.rowCount, to: .rows)
+        progress.rows?.add(slice.rowCount, slice.digest)
         for (name, count) in slice.counts { progress.add(count, to: name) }
         progress.add(outcome.inFlightCount, to: .inFlight)
         progress.add(outcome.etagChangedCount, to: .etagChanged)

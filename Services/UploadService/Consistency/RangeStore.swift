@@ -5,9 +5,22 @@ import struct FoundationEssentials.UUID
 
 /// What the rows of a range are, in short.
 struct RangeDigest: Codable, Equatable, Sendable {
-    let count: Int64
-    /// Two hashes of 64 bits over everything of a row that a check compares; their order does not matter.
-    let digest: String
+    private(set) var count: Int64
+    /// The hashes of the rows, one over the other; their order does not matter.
+    private(set) var digest: String
+
+    init(count: Int64, digest: String) {
+        self.count = count
+        self.digest = digest
+    }
+
+    static let empty = RangeDigest(count: 0, digest: "0")
+
+    /// - Parameter digest: of so many rows more, one over the other.
+    mutating func add(_ count: Int, _ digest: Int64) {
+        self.count += Int64(count)
+        self.digest = "\((Int64(self.digest) ?? 0) ^ digest)"
+    }
 }
 
 /// A range as it was when it was compared last.
@@ -23,22 +36,20 @@ struct ComparedRange: Sendable {
 
 /// Every statement that touches `consistency_ranges`.
 enum RangeStore {
+    // Of every row what `RowFacts.digest` is: the hash of a record adds up those of its columns, so that one change would move all
+    // rows by the same; hashed once more it does not.
     private static let digest: Statement = """
-        SELECT count(*),
-               coalesce(bit_xor(hashtextextended(facts, 1)), 0)::text || '/' ||
-               coalesce(bit_xor(hashtextextended(facts, 2)), 0)::text
-          FROM (SELECT concat_ws('|', u.object_key, u.state, f.state, f.version, f.size, f.etag,
-                                 encode(coalesce(f.sha256, f.verified_sha256), 'hex')) AS facts
-                  FROM uploads u LEFT JOIN files f ON f.upload_id = u.id
+        SELECT count(*), coalesce(bit_xor(hashtextextended(hash_record_extended(facts, 1)::text, 1)), 0)::text
+          FROM (SELECT ROW(u.object_key, u.state, f.state, f.version, f.size, f.etag,
+                           coalesce(f.sha256, f.verified_sha256)) AS facts
+                  FROM uploads u LEFT JOIN files f ON f.object_key = u.object_key AND f.upload_id = u.id
                  WHERE u.object_key > $1 COLLATE "C" AND u.object_key <= $2 COLLATE "C") AS rows
         """
     private static let digestToTheEnd: Statement = """
-        SELECT count(*),
-               coalesce(bit_xor(hashtextextended(facts, 1)), 0)::text || '/' ||
-               coalesce(bit_xor(hashtextextended(facts, 2)), 0)::text
-          FROM (SELECT concat_ws('|', u.object_key, u.state, f.state, f.version, f.size, f.etag,
-                                 encode(coalesce(f.sha256, f.verified_sha256), 'hex')) AS facts
-                  FROM uploads u LEFT JOIN files f ON f.upload_id = u.id
+        SELECT count(*), coalesce(bit_xor(hashtextextended(hash_record_extended(facts, 1)::text, 1)), 0)::text
+          FROM (SELECT ROW(u.object_key, u.state, f.state, f.version, f.size, f.etag,
+                           coalesce(f.sha256, f.verified_sha256)) AS facts
+                  FROM uploads u LEFT JOIN files f ON f.object_key = u.object_key AND f.upload_id = u.id
                  WHERE u.object_key > $1 COLLATE "C") AS rows
         """
     private static let known: Statement = """

@@ -25,6 +25,8 @@ struct RowFacts: Sendable {
     /// The store's, when one was recorded.
     let multipartID: String?
     let file: File?
+    /// A hash of everything of the row that a check compares.
+    var digest: Int64 = 0
 
     /// Whether nothing has happened between two readings. Neither an upload's state nor a file's version ever goes back.
     func isUnchanged(since earlier: RowFacts?) -> Bool {
@@ -59,9 +61,7 @@ extension Verdict {
             return
         }
         guard let file = row.file else {
-            // Whatever is not REAPED is still coming, or about to be removed.
-            guard row.uploadState == .reaped, object != nil else { return nil }
-            self.init(kind: .orphanObject, detail: "the upload is REAPED: its bytes were proven gone")
+            self.init(row.uploadState, object)
             return
         }
         switch file.state {
@@ -71,6 +71,20 @@ extension Verdict {
             self.init(kind: .orphanObject, detail: "the file is PURGED: its bytes were proven gone")
         // A file that is QUARANTINED is known not to be what was stored; of one that is PURGING the bytes are going.
         case .quarantined, .purging: return nil
+        }
+    }
+
+    /// Of an upload without a file.
+    private init?(_ upload: UploadState, _ object: ObjectState?) {
+        switch upload {
+        case .reaped:
+            guard object != nil else { return nil }
+            self.init(kind: .orphanObject, detail: "the upload is REAPED: its bytes were proven gone")
+        // Both are written together, with one key.
+        case .completed:
+            self.init(kind: .stuckState, detail: "the upload is COMPLETED, but no file of it has its key")
+        // It is still coming, or about to be removed.
+        case .pending, .active, .completing, .failed, .aborted, .expired: return nil
         }
     }
 

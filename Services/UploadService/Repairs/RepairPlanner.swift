@@ -58,9 +58,15 @@ struct RepairPlanner: Sendable {
         // An entry whose file nobody knows may be all that is left of one that was lost: unless somebody chose the
         // tombstone, the run leaves it.
         case .indexGhost: return finding.fileID == nil ? .leave : chosen
-        case .stuckState: return finding.fileID == nil && finding.uploadID == nil ? .leave : chosen
+        case .stuckState: return stuckAction(finding, chosen)
         case .quotaDrift: return chosen
         }
+    }
+
+    private func stuckAction(_ finding: RepairFinding, _ chosen: RepairAction) -> RepairAction {
+        // Whose file has gone, or another's key: no saga is owed, only a person can tell what happened.
+        let isLost = finding.rowState == UploadState.completed.rawValue
+        return isLost || (finding.fileID == nil && finding.uploadID == nil) ? .leave : chosen
     }
 
     private func orphanAction(_ finding: RepairFinding, _ chosen: RepairAction) -> RepairAction {

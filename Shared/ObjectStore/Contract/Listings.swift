@@ -1,17 +1,13 @@
-public import Determinism
-
 public struct ListPage: Equatable, Sendable {
     public struct Object: Equatable, Sendable {
         public let key: String
         public let size: Int64
         public let etag: String
-        public let lastModified: Timestamp?
 
-        public init(key: String, size: Int64, etag: String, lastModified: Timestamp? = nil) {
+        public init(key: String, size: Int64, etag: String) {
             self.key = key
             self.size = size
             self.etag = etag
-            self.lastModified = lastModified
         }
     }
 

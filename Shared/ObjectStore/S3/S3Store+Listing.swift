@@ -111,18 +111,18 @@ extension ListPage {
     package init(answer: ByteBuffer) throws(StoreFailure) {
         let listing = try Listing(answer)
         var objects: [ListPage.Object] = []
-        for entry in listing.root.all("Contents") {
+        objects.reserveCapacity(listing.root.children.count)
+        for entry in listing.root.children where entry.name == "Contents" {
             objects.append(
                 ListPage.Object(
                     key: try listing.key(entry, "Key"),
                     size: try listing.integer(entry, "Size"),
-                    etag: unquoted(entry.text("ETag")),
-                    lastModified: entry.text("LastModified").flatMap { Timestamp(rfc3339: $0) }
+                    etag: unquoted(entry.text("ETag"))
                 )
             )
         }
         // Whoever merges this with another sorted stream would take a misplaced key for a missing one.
-        let isSorted = zip(objects, objects.dropFirst()).allSatisfy { precedes($0.key, $1.key) }
+        let isSorted = zip(objects, objects.dropFirst()).allSatisfy { utf8Order($0.key, $1.key) < 0 }
         guard isSorted else { throw .unexpectedAnswer("a listing that is not in order") }
         guard listing.isTruncated else {
             self.init(objects: objects, nextToken: nil)
@@ -176,9 +176,4 @@ func document(_ answer: Answer, root name: String) throws(StoreFailure) -> XMLEl
         throw .unexpectedAnswer("no \(name)")
     }
     return root
-}
-
-/// By the bytes of the UTF-8, not as Swift compares strings.
-private func precedes(_ left: String, _ right: String) -> Bool {
-    left.utf8.lexicographicallyPrecedes(right.utf8)
 }

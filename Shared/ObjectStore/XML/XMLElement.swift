@@ -9,8 +9,11 @@ struct XMLElement: Equatable, Sendable {
 
     /// A child's text, nil when there is none or it is empty.
     func text(_ name: String) -> String? {
-        guard let text = first(name)?.text, !text.isEmpty else { return nil }
-        return text
+        guard let index = children.firstIndex(where: { $0.name == name }), !children[index].text.isEmpty
+        else {
+            return nil
+        }
+        return children[index].text
     }
 
     func integer(_ name: String) -> Int64? { text(name).flatMap { Int64($0) } }

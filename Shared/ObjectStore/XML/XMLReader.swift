@@ -1,3 +1,5 @@
+import Glibc
+
 /// Why a document was not taken.
 struct XMLError: Error, Equatable {
     let what: String
@@ -20,7 +22,10 @@ struct XMLReader {
 
     /// The root element; white space, a declaration and comments may stand around it.
     static func parse(_ bytes: [UInt8]) throws(XMLError) -> XMLElement {
-        guard String(validating: bytes, as: UTF8.self) != nil else { throw XMLError(what: "not UTF-8") }
+        // Most are ASCII, which is seen without a copy.
+        guard bytes.reduce(0, |) < 0x80 || String(validating: bytes, as: UTF8.self) != nil else {
+            throw XMLError(what: "not UTF-8")
+        }
         var reader = XMLReader(bytes)
         _ = reader.skip("\u{FEFF}")
         return try reader.document()
@@ -34,14 +39,14 @@ struct XMLReader {
                 if open.isEmpty {
                     guard text.utf8.allSatisfy(isSpace) else { throw XMLError(what: "text outside the root") }
                 } else {
-                    open[open.count - 1].text += text
+                    add(text, to: &open[open.count - 1])
                 }
                 continue
             }
             switch position + 1 < bytes.count ? bytes[position + 1] : 0 {
             case UInt8(ascii: "/"):
                 position += 2
-                let name = Self.local(trimmed(try upTo(">")))
+                let name = try readEndTag()
                 guard var element = open.popLast(), element.name == name else {
                     throw XMLError(what: "an end tag without its start")
                 }
@@ -72,10 +77,15 @@ struct XMLReader {
             _ = try upTo("?>")
         } else if skip("<![CDATA[") {
             guard !open.isEmpty else { throw XMLError(what: "text outside the root") }
-            open[open.count - 1].text += String(decoding: try upTo("]]>"), as: UTF8.self)
+            add(string(try upTo("]]>")), to: &open[open.count - 1])
         } else {
             throw XMLError(what: "document types are not taken")
         }
+    }
+
+    /// Mostly it is all there is.
+    private func add(_ text: String, to element: inout XMLElement) {
+        if element.text.isEmpty { element.text = text } else { element.text += text }
     }
 
     /// Puts a closed element into its parent; the root is the result, after which only white space and comments may come.
@@ -102,8 +112,9 @@ struct XMLReader {
 
     /// Attributes are skipped, quoted values with `>` in them too.
     private mutating func readStartTag() throws(XMLError) -> (name: String, isEmpty: Bool) {
+        let start = position
         var quote: UInt8?
-        var end = position
+        var end = start
         while end < bytes.count, quote != nil || bytes[end] != UInt8(ascii: ">") {
             let byte = bytes[end]
             if byte == quote {
@@ -114,37 +125,37 @@ struct XMLReader {
             end += 1
         }
         guard end < bytes.count else { throw XMLError(what: "an open tag") }
-        var tag = bytes[position..<end]
         position = end + 1
-        let isEmpty = tag.last == UInt8(ascii: "/")
-        if isEmpty { tag.removeLast() }
-        let name = Self.local(tag.prefix { !isSpace($0) })
+        let isEmpty = end > start && bytes[end - 1] == UInt8(ascii: "/")
+        let name = local(start..<(isEmpty ? end - 1 : end))
         guard !name.isEmpty else { throw XMLError(what: "a tag without a name") }
         return (name, isEmpty)
     }
 
+    private mutating func readEndTag() throws(XMLError) -> String {
+        var tag = try upTo(">")
+        while let last = tag.last, isSpace(bytes[last]) { tag.removeLast() }
+        guard !tag.contains(where: { isSpace(bytes[$0]) }) else { throw XMLError(what: "more in an end tag") }
+        return local(tag)
+    }
+
     /// Up to the next tag. Most of a listing is this: taken in runs, not byte by byte.
     private mutating func readText() throws(XMLError) -> String {
+        let end = find(UInt8(ascii: "<"), in: position..<bytes.count) ?? bytes.count
         var text = ""
-        while let byte = next, byte != UInt8(ascii: "<") {
-            if byte == UInt8(ascii: "&") {
-                position += 1
-                text += try character(named: try upTo(";", within: 12))
-                continue
-            }
-            let start = position
-            while position < bytes.count, bytes[position] != UInt8(ascii: "<"),
-                bytes[position] != UInt8(ascii: "&")
-            {
-                position += 1
-            }
-            text += String(decoding: bytes[start..<position], as: UTF8.self)
+        while position < end {
+            let mark = find(UInt8(ascii: "&"), in: position..<end) ?? end
+            if text.isEmpty { text = string(position..<mark) } else { text += string(position..<mark) }
+            position = mark
+            guard mark < end else { break }
+            position += 1
+            text.unicodeScalars.append(try scalar(named: try upTo(";", within: 12)))
         }
         return text
     }
 
-    private func character(named reference: ArraySlice<UInt8>) throws(XMLError) -> String {
-        let name = String(decoding: reference, as: UTF8.self)
+    private func scalar(named reference: Range<Int>) throws(XMLError) -> Unicode.Scalar {
+        let name = string(reference)
         switch name {
         case "amp": return "&"
         case "lt": return "<"
@@ -156,7 +167,7 @@ struct XMLReader {
             guard name.hasPrefix("#"), let code = UInt32(digits, radix: name.hasPrefix("#x") ? 16 : 10),
                 let scalar = Unicode.Scalar(code)
             else { throw XMLError(what: "an unknown reference") }
-            return String(Character(scalar))
+            return scalar
         }
     }
 
@@ -167,29 +178,43 @@ struct XMLReader {
     }
 
     /// What stands before the mark, which is consumed too.
-    private mutating func upTo(_ mark: StaticString, within limit: Int = .max) throws(XMLError) -> ArraySlice<
-        UInt8
-    > {
+    private mutating func upTo(_ mark: StaticString, within limit: Int = .max) throws(XMLError) -> Range<Int>
+    {
         let start = position
         let first = mark.withUTF8Buffer { $0.first ?? 0 }
-        while position < bytes.count, position - start < limit {
-            let end = position
-            if bytes[end] == first, skip(mark) { return bytes[start..<end] }
+        let end = limit < bytes.count - start ? start + limit : bytes.count
+        while let found = find(first, in: position..<end) {
+            position = found
+            if skip(mark) { return start..<found }
             position += 1
         }
         throw XMLError(what: "ends too early")
     }
 
-    private static func local(_ name: ArraySlice<UInt8>) -> String {
-        let colon = name.lastIndex(of: UInt8(ascii: ":")).map { $0 + 1 } ?? name.startIndex
-        return String(decoding: name[colon...], as: UTF8.self)
+    /// A tag's name without its prefix and what follows it.
+    private func local(_ tag: Range<Int>) -> String {
+        var start = tag.lowerBound
+        for index in tag {
+            if isSpace(bytes[index]) { return string(start..<index) }
+            if bytes[index] == UInt8(ascii: ":") { start = index + 1 }
+        }
+        return string(start..<tag.upperBound)
+    }
+
+    private func string(_ range: Range<Int>) -> String {
+        bytes.withUnsafeBufferPointer {
+            String(decoding: UnsafeBufferPointer(rebasing: $0[range]), as: UTF8.self)
+        }
+    }
+
+    private func find(_ byte: UInt8, in range: Range<Int>) -> Int? {
+        bytes.withUnsafeBufferPointer { bytes in
+            guard let start = bytes.baseAddress, !range.isEmpty,
+                let found = memchr(start + range.lowerBound, Int32(byte), range.count)
+            else { return nil }
+            return UnsafeRawPointer(found) - UnsafeRawPointer(start)
+        }
     }
 }
 
 private func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D }
-
-private func trimmed(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
-    let start = bytes.firstIndex { !isSpace($0) } ?? bytes.endIndex
-    let end = bytes.lastIndex { !isSpace($0) }.map { $0 + 1 } ?? start
-    return bytes[start..<end]
-}

@@ -41,7 +41,7 @@ struct CheckEndTests {
                 upper: number == 255 ? nil : KeyText("acme/2026/11/\(number + 1_001)")
             )
             part.isDone = true
-            part.rows = RangeDigest(count: 0, digest: "0/0")
+            part.rows = .empty
             part.add(number == 0 ? 1 : 0, to: .markers)
             parts[CheckProgress.ranges + "\(number)"] = part
         }

@@ -53,10 +53,13 @@ struct CheckRangeTests {
         }
     }
 
-    private func with(_ body: (CheckWorld, Listing) async throws -> Void) async throws {
+    private func with(
+        rangeRowCount: Int64 = 100,
+        _ body: (CheckWorld, Listing) async throws -> Void
+    ) async throws {
         try await CheckWorld.run({
             $0.hasWorker = false
-            $0.checks.rangeRowCount = 100
+            $0.checks.rangeRowCount = rangeRowCount
         }) { world in
             _ = try await world.pool.execute(Self.fill, Self.count)
             _ = try await world.pool.execute(Self.files)
@@ -131,6 +134,33 @@ struct CheckRangeTests {
             #expect(
                 late.coverage.rangesCompared == late.coverage.ranges && late.coverage.rangesUnchanged == 0
             )
+        }
+    }
+
+    /// What a process that died had compared is counted once.
+    @Test func theRowsOfARangeAreDigestedOnceHoweverOftenItIsResumed() async throws {
+        try await with(rangeRowCount: 100_000) { world, listing in
+            listing.missing.withLock { $0 = Set(listing.keys.dropFirst().prefix(300)) }
+            let id = try await world.begin(full)
+            let pageCount = Mutex(0)
+            _ = try? await world.drive(
+                world.tools { after, token throws(StoreFailure) in
+                    let isAlive = pageCount.withLock { count in
+                        count += 1
+                        return count <= 6
+                    }
+                    guard isAlive else { throw .cancelled }
+                    return try await listing.lister(after, token)
+                }
+            )
+            let part = CheckProgress.ranges + "000"
+            let halfway = try await CheckStore.find(id, on: world.pool)?.progress.parts[part]
+            let seen = try #require(halfway?.rows?.count)
+            #expect((300..<Int64(Self.count)).contains(seen) && halfway?.cursor != nil)
+            try await world.drive(world.tools(list: listing.lister))
+            let whole = try await CheckStore.find(id, on: world.pool)?.progress.parts[part]?.rows
+            #expect(whole?.count == Int64(Self.count))
+            #expect(try await RangeStore.digest(after: nil, upTo: nil, on: world.pool) == whole)
         }
     }
 }

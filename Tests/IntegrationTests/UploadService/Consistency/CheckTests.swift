@@ -56,6 +56,21 @@ struct CheckTests {
         }
     }
 
+    /// One file's row is gone, another's names a key at which there is nothing: both uploads say that there is a file.
+    @Test func completedUploadsWithoutTheirFileAreFound() async throws {
+        try await CheckWorld.run { world in
+            let files = try await world.store(3)
+            _ = try await world.pool.execute("DELETE FROM files WHERE object_key = $1", files[0].key)
+            _ = try await world.pool.execute(
+                "UPDATE files SET object_key = object_key || 'x' WHERE object_key = $1",
+                files[1].key
+            )
+            let findings = try await world.check().findings
+            #expect(Set(findings.map(\.subject)) == [files[0].key, files[1].key])
+            #expect(findings.allSatisfy { $0.kind == .stuckState && $0.rowState == "COMPLETED" })
+        }
+    }
+
     /// Another ETag with the same bytes: somebody has copied the object. Its digest tells.
     @Test func anotherETagAloneIsNoFinding() async throws {
         try await CheckWorld.run { world in

@@ -21,7 +21,7 @@ struct WalkPlanTests {
                CASE WHEN name::int % 2 = 0 THEN 1 ELSE 0 END
           FROM uploads
         """
-    private static let analyze: Statement = "ANALYZE files"
+    private static let analyze: Statement = "ANALYZE files, uploads"
     private static let pageLimit = 50
     private static let start = "'00000000-0000-0000-0000-000000000000'"
 
@@ -30,6 +30,8 @@ struct WalkPlanTests {
         (FileStore.walkAll, "(\(start), \(pageLimit), now() - interval '1 day', null)", "files_pkey"),
         (FileStore.walkTenant, "(\(start), \(pageLimit), null, null, 'tenant7')", "files_tenant"),
         (PublicationStore.walk, "('publication', \(start), 0, \(pageLimit))", "files_unpublished"),
+        (ComparisonStore.page, "('', 'tenant9', \(pageLimit))", "files_object_key_key"),
+        (ComparisonStore.pageToTheEnd, "('tenant5', \(pageLimit))", "files_object_key_key"),
     ]
 
     @Test func eachReadsOnePage() async throws {

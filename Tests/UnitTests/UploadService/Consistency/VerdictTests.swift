@@ -34,8 +34,10 @@ import struct Foundation.UUID
 
     @Test(arguments: UploadState.allCases) func uploadsWithoutAFile(_ state: UploadState) {
         let row = Self.row(state)
-        #expect(Verdict(Self.key, nil, row) == nil)
-        #expect(Verdict(Self.key, Self.object, row)?.kind == (state == .reaped ? .orphanObject : nil))
+        let isLost = state == .completed
+        #expect(Verdict(Self.key, nil, row)?.kind == (isLost ? .stuckState : nil))
+        let kind: FindingKind? = isLost ? .stuckState : state == .reaped ? .orphanObject : nil
+        #expect(Verdict(Self.key, Self.object, row)?.kind == kind)
     }
 
     @Test(arguments: FileState.allCases) func files(_ state: FileState) {
