@@ -95,6 +95,8 @@ extension Connection {
             SET statement_timeout = \(milliseconds(settings.statementTimeout));
             SET idle_in_transaction_session_timeout = \(milliseconds(min(settings.idleLimit, settings.leaseLimit)));
             """
+        // Compiling a statement takes longer than what it saves here: what reads much is read page by page.
+        sql += "SET jit = off;"
         // The server notices within a second that a cancelled client has gone; since PostgreSQL 14.
         if PQserverVersion(raw) >= 140_000 { sql += "SET client_connection_check_interval = 1000;" }
         if let schema = settings.schema { sql += "SET search_path TO \(try quotedIdentifier(schema));" }

@@ -9,7 +9,7 @@ enum ComparisonStore {
     // One statement for each form of the bounds: one that tests for their absence has no plan that fits all of them. Files have
     // the bounds too, so that both tables are read once, in the order of their keys, and merged.
     static let page: Statement = """
-        SELECT u.object_key, u.id, u.file_id, u.tenant, u.state, u.s3_upload_id,
+        SELECT u.object_key, u.id, u.state,
                f.state, f.version, f.size, f.etag, coalesce(f.sha256, f.verified_sha256), f.created_at,
                hashtextextended(hash_record_extended(ROW(u.object_key, u.state, f.state, f.version, f.size, f.etag,
                                 coalesce(f.sha256, f.verified_sha256)), 1)::text, 1)
@@ -18,7 +18,7 @@ enum ComparisonStore {
          WHERE u.object_key > $1 COLLATE "C" AND u.object_key <= $2 COLLATE "C" ORDER BY u.object_key LIMIT $3
         """
     static let pageToTheEnd: Statement = """
-        SELECT u.object_key, u.id, u.file_id, u.tenant, u.state, u.s3_upload_id,
+        SELECT u.object_key, u.id, u.state,
                f.state, f.version, f.size, f.etag, coalesce(f.sha256, f.verified_sha256), f.created_at,
                hashtextextended(hash_record_extended(ROW(u.object_key, u.state, f.state, f.version, f.size, f.etag,
                                 coalesce(f.sha256, f.verified_sha256)), 1)::text, 1)
@@ -27,10 +27,11 @@ enum ComparisonStore {
          WHERE u.object_key > $1 COLLATE "C" ORDER BY u.object_key LIMIT $2
         """
     private static let byKey: Statement = """
-        SELECT u.object_key, u.id, u.file_id, u.tenant, u.state, u.s3_upload_id,
+        SELECT u.object_key, u.id, u.state,
                f.state, f.version, f.size, f.etag, coalesce(f.sha256, f.verified_sha256), f.created_at,
                hashtextextended(hash_record_extended(ROW(u.object_key, u.state, f.state, f.version, f.size, f.etag,
-                                coalesce(f.sha256, f.verified_sha256)), 1)::text, 1)
+                                coalesce(f.sha256, f.verified_sha256)), 1)::text, 1),
+               u.file_id, u.tenant, u.s3_upload_id
           FROM uploads u LEFT JOIN files f ON f.object_key = u.object_key AND f.upload_id = u.id
          WHERE u.object_key = ANY ($1)
         """
@@ -75,7 +76,12 @@ enum ComparisonStore {
     ) async throws(DatabaseError) -> [KeyText: RowFacts] {
         var rows: [KeyText: RowFacts] = [:]
         for row in try await pool.query(byKey, keys.filter(\.isStorable).map(\.text)) {
-            let facts = try RowFacts(row)
+            var facts = try RowFacts(row)
+            facts.names = RowFacts.Names(
+                fileID: try row.uuid(10),
+                tenant: try row.text(11),
+                multipartID: try row.optionalText(12)
+            )
             rows[facts.key] = facts
         }
         return rows
@@ -114,34 +120,31 @@ enum ComparisonStore {
 
 extension RowFacts {
     fileprivate init(_ row: Row) throws(DatabaseError) {
-        let uploadState = try row.text(4)
+        let uploadState = try row.text(2)
         guard let uploadState = UploadState(rawValue: uploadState) else {
             throw .unexpectedResult("an upload in the state \(uploadState)")
         }
         key = KeyText(try row.text(0))
         uploadID = try row.uuid(1)
-        fileID = try row.uuid(2)
-        tenant = try row.text(3)
         self.uploadState = uploadState
-        multipartID = try row.optionalText(5)
         file = try File(row)
-        digest = try row.int64(12)
+        digest = try row.int64(9)
     }
 }
 
 extension RowFacts.File {
     /// Nil when there is no file.
     fileprivate init?(_ row: Row) throws(DatabaseError) {
-        guard let text = try row.optionalText(6) else { return nil }
+        guard let text = try row.optionalText(3) else { return nil }
         guard let state = FileState(rawValue: text) else {
             throw .unexpectedResult("a file in the state \(text)")
         }
         self.state = state
-        version = try row.int64(7)
-        size = try row.int64(8)
-        etag = try row.text(9)
-        sha256 = try row.optionalBytes(10).flatMap { Digest256(bytes: $0) }
-        createdAt = try row.timestamp(11)
+        version = try row.int64(4)
+        size = try row.int64(5)
+        etag = try row.text(6)
+        sha256 = try row.optionalBytes(7).flatMap { Digest256(bytes: $0) }
+        createdAt = try row.timestamp(8)
     }
 }
 

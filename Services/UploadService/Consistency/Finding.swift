@@ -45,8 +45,8 @@ extension Finding {
     /// Of an object key.
     init(_ kind: FindingKind, key: KeyText, row: RowFacts?, object: ObjectState?, _ detail: String) {
         self.init(kind: kind, subject: key.storable, detail: detail)
-        tenant = row?.tenant
-        fileID = row?.fileID
+        tenant = row?.names?.tenant
+        fileID = row?.names?.fileID
         uploadID = row?.uploadID
         objectKey = key.storable
         rowVersion = row?.file?.version

@@ -50,7 +50,7 @@ struct MultipartLook: Sendable {
         switch row.uploadState {
         case .pending, .active, .completing:
             // One that is not recorded yet may be the one that is about to be.
-            guard let recorded = row.multipartID, recorded != upload.uploadID else { return nil }
+            guard let recorded = row.names?.multipartID, recorded != upload.uploadID else { return nil }
             // Of two that were opened at the same time the loser is aborted by whoever opened it.
             if let initiated = upload.initiated, now.duration(since: initiated) < patience { return nil }
             return "the upload is \(row.uploadState.rawValue) with another multipart upload"

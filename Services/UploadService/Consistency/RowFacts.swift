@@ -16,17 +16,23 @@ struct RowFacts: Sendable {
         let createdAt: Timestamp
     }
 
+    /// What a finding names.
+    struct Names: Sendable {
+        /// Of the file that exists, or would.
+        let fileID: UUID
+        let tenant: String
+        /// The store's, when one was recorded.
+        let multipartID: String?
+    }
+
     let key: KeyText
     let uploadID: UUID
-    /// Of the file that exists, or would.
-    let fileID: UUID
-    let tenant: String
     let uploadState: UploadState
-    /// The store's, when one was recorded.
-    let multipartID: String?
     let file: File?
     /// A hash of everything of the row that a check compares.
     var digest: Int64 = 0
+    /// Nil of a row that came with its page: a suspect is looked up again, by its key.
+    var names: Names?
 
     /// Whether nothing has happened between two readings. Neither an upload's state nor a file's version ever goes back.
     func isUnchanged(since earlier: RowFacts?) -> Bool {

@@ -5,14 +5,16 @@ import struct FoundationEssentials.UUID
 
 /// Every statement that looks for rows nobody moves on.
 enum StuckStore {
-    /// Measured from when the row should have moved on. What was discarded is looked at again after the longest time a late
+    /// Open and doomed uploads each by their own index: asked for together, none serves. Measured from when the row should have moved on. What was discarded is looked at again after the longest time a late
     /// write can take, and is proven gone only then. A saga whose lease has not run out is being worked on.
-    private static let page: Statement = """
+    static let page: Statement = """
         SELECT * FROM (
             SELECT u.id, u.file_id, u.tenant, u.object_key, u.state, NULL::bigint AS version,
-                   CASE WHEN u.state IN ('PENDING', 'ACTIVE') THEN u.expires_at ELSE u.updated_at END AS since
-              FROM uploads u
-             WHERE u.state IN ('PENDING', 'ACTIVE', 'COMPLETING', 'FAILED', 'ABORTED', 'EXPIRED')
+                   CASE u.state WHEN 'COMPLETING' THEN u.updated_at ELSE u.expires_at END AS since
+              FROM uploads u WHERE u.state IN ('PENDING', 'ACTIVE', 'COMPLETING')
+            UNION ALL
+            SELECT u.id, u.file_id, u.tenant, u.object_key, u.state, NULL, u.updated_at
+              FROM uploads u WHERE u.state IN ('FAILED', 'ABORTED', 'EXPIRED')
             UNION ALL
             SELECT f.upload_id, f.id, f.tenant, f.object_key, f.state, f.version,
                    CASE f.state WHEN 'DELETED' THEN f.delete_after ELSE f.updated_at END

@@ -33,10 +33,7 @@ private struct SyntheticRows: SortedPages {
             RowFacts(
                 key: KeyText(SyntheticKeys.key(number)),
                 uploadID: Self.id,
-                fileID: Self.id,
-                tenant: "acme",
                 uploadState: .completed,
-                multipartID: nil,
                 file: RowFacts.File(
                     state: .available,
                     version: 1,

@@ -112,4 +112,19 @@ struct WalkPlanTests {
             #expect(total == 40 && calls >= 4_000 / 300)
         }
     }
+
+    @Test func rowsThatDoNotMoveOnAreFoundByTheIndexOfTheirStates() async throws {
+        try await ServiceUnderTest.run({ $0.hasWorker = false }) { service in
+            for statement in [Self.fill, Self.files, Self.analyze] {
+                _ = try await service.pool.execute(statement)
+            }
+            let plans = try await Plans(on: service.pool)
+            for kind in Plans.Kind.allCases {
+                let plan = try await plans.plan(kind, of: StuckStore.page, "(null, 1000, 500, 1000)")
+                let text = plan.joined(separator: "\n")
+                #expect(!text.contains("Seq Scan on uploads"), "\(kind): \(text)")
+                #expect(text.contains("uploads_open") && text.contains("uploads_doomed"), "\(kind): \(text)")
+            }
+        }
+    }
 }

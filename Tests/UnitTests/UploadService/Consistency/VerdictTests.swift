@@ -15,10 +15,7 @@ import struct Foundation.UUID
         RowFacts(
             key: key,
             uploadID: UUID(),
-            fileID: UUID(),
-            tenant: "acme",
             uploadState: upload,
-            multipartID: nil,
             file: file.map {
                 RowFacts.File(
                     state: $0,
