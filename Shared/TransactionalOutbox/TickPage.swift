@@ -22,11 +22,9 @@ public struct PageLimits: Sendable {
 /// which only the index over both has: with an equality the planner may walk the index of ids instead.
 extension TickStore {
     /// The planner knows little of a table that is appended to and truncated, and would rather sort a whole tick for
-    /// every page. The price it then puts on the one small sort that is left must not start the JIT compiler.
-    static let walkIndexes: Statement = """
-        SELECT set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true),
-               set_config('jit', 'off', true)
-        """
+    /// every page.
+    static let walkIndexes: Statement =
+        "SELECT set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true)"
     static let page: Statement = """
         SELECT id, topic, key, version, headers, payload FROM (
             SELECT *, sum(byte_count) OVER (ORDER BY id) - byte_count AS bytes_before FROM (

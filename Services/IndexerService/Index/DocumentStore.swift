@@ -176,13 +176,13 @@ enum DocumentStore {
             documents.map(\.version),
             documents.map(\.tenant),
             documents.map(\.owner),
-            documents.map(\.state.rawValue),
+            documents.map { $0.state.rawValue },
             documents.map(\.updatedAt),
-            documents.map(\.stored?.name),
-            documents.map(\.stored?.contentType),
-            documents.map(\.stored?.size),
-            documents.map(\.stored?.sha256),
-            documents.map(\.stored?.objectKey),
+            documents.map { $0.stored?.name },
+            documents.map { $0.stored?.contentType },
+            documents.map { $0.stored?.size },
+            documents.map { $0.stored?.sha256 },
+            documents.map { $0.stored?.objectKey },
             documents.map { $0.stored.map { SearchableWords.text(of: $0.name) } }
         )
     }

@@ -27,11 +27,13 @@ struct RangeDigest: Codable, Equatable, Sendable {
 struct ComparedRange: Sendable {
     let lower: KeyText?
     let upper: KeyText?
-    /// Equal to none when it was not in order.
     let rows: RangeDigest
     let comparedAt: Timestamp
     /// Compared so lately that it may be passed over while its rows are the same.
     let isRecent: Bool
+
+    /// Without a digest it was not.
+    var isInOrder: Bool { !rows.digest.isEmpty }
 }
 
 /// Every statement that touches `consistency_ranges`.
@@ -43,6 +45,7 @@ enum RangeStore {
           FROM (SELECT ROW(u.object_key, u.state, f.state, f.version, f.size, f.etag,
                            coalesce(f.sha256, f.verified_sha256)) AS facts
                   FROM uploads u LEFT JOIN files f ON f.object_key = u.object_key AND f.upload_id = u.id
+                   AND f.object_key > $1 COLLATE "C" AND f.object_key <= $2 COLLATE "C"
                  WHERE u.object_key > $1 COLLATE "C" AND u.object_key <= $2 COLLATE "C") AS rows
         """
     private static let digestToTheEnd: Statement = """
@@ -50,6 +53,7 @@ enum RangeStore {
           FROM (SELECT ROW(u.object_key, u.state, f.state, f.version, f.size, f.etag,
                            coalesce(f.sha256, f.verified_sha256)) AS facts
                   FROM uploads u LEFT JOIN files f ON f.object_key = u.object_key AND f.upload_id = u.id
+                   AND f.object_key > $1 COLLATE "C"
                  WHERE u.object_key > $1 COLLATE "C") AS rows
         """
     private static let known: Statement = """

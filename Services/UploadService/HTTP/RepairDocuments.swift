@@ -29,7 +29,7 @@ struct RepairDocument: Encodable, Sendable {
 
     init(_ plan: RepairPlan, counts: [String: Int64]? = nil, items: [RepairItemDocument]? = nil) {
         id = plan.id.text
-        checkID = plan.isOfSurvey ? nil : plan.checkID.text
+        checkID = plan.hasCheck ? plan.checkID.text : nil
         scope = plan.scope.rawValue
         reason = plan.reason
         createdBy = plan.createdBy

@@ -17,7 +17,7 @@ struct RepairGuard: Sendable {
     /// while it is on.
     func requireCheck(_ plan: RepairPlan) async throws(RepairFailure) {
         do {
-            let incarnation = plan.isOfSurvey ? plan.incarnation : try await checkedIncarnation(plan)
+            let incarnation = plan.hasCheck ? try await checkedIncarnation(plan) : plan.incarnation
             guard let here = try await RepairSourceStore.surroundings(on: pool) else {
                 throw RepairFailure.refused(.replica)
             }
@@ -25,7 +25,7 @@ struct RepairGuard: Sendable {
                 throw RepairFailure.refused(.incarnationChanged)
             }
             try requireOneTime(here.now)
-            if !plan.isOfSurvey {
+            if plan.hasCheck {
                 guard try await !SafeMode.isOn(on: pool) else { throw RepairFailure.refused(.safeMode) }
             }
         } catch let failure as RepairFailure { throw failure } catch let failure as DatabaseError {
@@ -50,7 +50,7 @@ struct RepairGuard: Sendable {
             throw RepairFailure.refused(.replica)
         }
         guard plan.incarnation == here.incarnation else { throw RepairFailure.refused(.incarnationChanged) }
-        if !plan.isOfSurvey {
+        if plan.hasCheck {
             guard try await CheckStore.holds(plan.checkID, in: tx) else {
                 throw RepairFailure.refused(.incarnationChanged)
             }
@@ -70,7 +70,7 @@ struct RepairGuard: Sendable {
             guard plan.incarnation == here.incarnation else {
                 throw RepairFailure.refused(.incarnationChanged)
             }
-            guard plan.isOfSurvey else { throw RepairFailure.refused(.safeMode) }
+            guard !plan.hasCheck else { throw RepairFailure.refused(.safeMode) }
         }
         try requireOneTime(here.now)
     }

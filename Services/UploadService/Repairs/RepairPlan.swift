@@ -16,7 +16,7 @@ struct RepairPlan: Equatable, Sendable {
     }
 
     let id: UUID
-    /// `survey` where there was no check.
+    /// `survey` or `named` where there was no check.
     let checkID: UUID
     let scope: RepairScope
     let reason: String
@@ -39,7 +39,9 @@ struct RepairPlan: Equatable, Sendable {
 
     /// Stands for the survey of safe mode, whose proposals take nothing away.
     static let survey = UUID(uuid: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
-    var isOfSurvey: Bool { checkID == Self.survey }
+    /// Stands for an operator who named the files, which takes nothing away either.
+    static let named = UUID(uuid: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1))
+    var hasCheck: Bool { checkID != Self.survey && checkID != Self.named }
 
     /// Beyond these somebody has to confirm with the plan's hash.
     static let byteLimit: Int64 = 100 << 30

@@ -103,7 +103,7 @@ enum RowStanding: Equatable, Sendable {
     case none
     /// The upload is under way.
     case open
-    /// The file is there, or in its users' trash.
+    /// The file is there, or in its users' trash, or ought to be.
     case live
     /// The upload came to nothing; its bytes are being removed.
     case doomed

@@ -38,7 +38,7 @@ extension RepairPlan {
     /// For the record that the plan was made: with the hash nobody can put another one in its place.
     var record: String {
         AuditEntry.object([
-            "check_id": isOfSurvey ? nil : checkID.text,
+            "check_id": hasCheck ? checkID.text : nil,
             "scope": scope.rawValue,
             "items": "\(itemCount)",
             "harmful_items": "\(harmCount)",

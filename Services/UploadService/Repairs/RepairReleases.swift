@@ -20,24 +20,14 @@ extension Repairs {
         keyed: KeyedAnswer<NewRepairPlan>? = nil
     ) async throws(RepairFailure) -> RepairPlan {
         var files: [UUID: File] = [:]
-        let incarnation: String
         do throws(DatabaseError) {
             for file in try await FileStore.find(ids, on: pool) { files[file.id] = file }
-            incarnation = try await RepairSourceStore.surroundings(on: pool)?.incarnation ?? ""
         } catch { throw .database(error) }
-        guard !incarnation.isEmpty else { throw .refused(.replica) }
         var seen: Set<UUID> = []
         let items = ids.filter { seen.insert($0).inserted }.enumerated().map { place, id in
             RepairItem(releasing: id, files[id], number: place + 1)
         }
-        let facts = RepairSourceStore.Check(
-            isCompleted: true,
-            isComplete: true,
-            incarnation: incarnation,
-            checkedCount: 0
-        )
-        let plan = newPlan(RepairPlan.survey, facts, .selection, actor, reason, items)
-        return try await keep(NewRepairPlan(plan: plan, items: items), keyed)
+        return try await keepUnchecked(RepairPlan.named, items, by: actor, reason, keyed)
     }
 
     /// Serves the file again, if its object is what was acknowledged: by the digest of its bytes, as they were read just now, and where

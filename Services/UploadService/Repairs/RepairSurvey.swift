@@ -20,29 +20,12 @@ extension Repairs {
         reason: String,
         keyed: KeyedAnswer<NewRepairPlan>? = nil
     ) async throws(RepairFailure) -> RepairPlan {
-        let proposals: [SurveyedLoss]
-        let incarnation: String
-        do throws(DatabaseError) {
-            let standing = try await SafeMode.standing(on: pool)
-            guard standing.isTakenIn, let survey = standing.stay?.survey else {
-                throw DatabaseError.cancelled
-            }
-            proposals = Self.adoptions(in: survey, keys)
-            incarnation = try await RepairSourceStore.surroundings(on: pool)?.incarnation ?? ""
-        } catch {
-            if case .cancelled = error { throw .refused(.noSurvey) }
-            throw .database(error)
-        }
-        guard !incarnation.isEmpty else { throw .refused(.replica) }
+        let standing: SafeMode.Standing
+        do { standing = try await SafeMode.standing(on: pool) } catch { throw .database(error) }
+        guard standing.isTakenIn, let survey = standing.stay?.survey else { throw .refused(.noSurvey) }
+        let proposals = Self.adoptions(in: survey, keys)
         let items = proposals.enumerated().map { $1.item($0 + 1) }
-        let facts = RepairSourceStore.Check(
-            isCompleted: true,
-            isComplete: true,
-            incarnation: incarnation,
-            checkedCount: 0
-        )
-        let plan = newPlan(RepairPlan.survey, facts, .selection, actor, reason, items)
-        return try await keep(NewRepairPlan(plan: plan, items: items), keyed)
+        return try await keepUnchecked(RepairPlan.survey, items, by: actor, reason, keyed)
     }
 
     private static func adoptions(in survey: String, _ keys: [String]?) -> [SurveyedLoss] {

@@ -140,6 +140,31 @@ struct Repairs: Sendable {
         }
     }
 
+    /// Stores a plan that no check is behind.
+    ///
+    /// - Parameter source: what stands in the place of the check.
+    func keepUnchecked(
+        _ source: UUID,
+        _ items: [RepairItem],
+        by actor: String,
+        _ reason: String,
+        _ keyed: KeyedAnswer<NewRepairPlan>?
+    ) async throws(RepairFailure) -> RepairPlan {
+        let incarnation: String?
+        do { incarnation = try await RepairSourceStore.surroundings(on: pool)?.incarnation } catch {
+            throw .database(error)
+        }
+        guard let incarnation else { throw .refused(.replica) }
+        let facts = RepairSourceStore.Check(
+            isCompleted: true,
+            isComplete: true,
+            incarnation: incarnation,
+            checkedCount: 0
+        )
+        let plan = newPlan(source, facts, .selection, actor, reason, items)
+        return try await keep(NewRepairPlan(plan: plan, items: items), keyed)
+    }
+
     func newPlan(
         _ check: UUID,
         _ facts: RepairSourceStore.Check,
