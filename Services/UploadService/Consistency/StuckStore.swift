@@ -5,7 +5,9 @@ import struct FoundationEssentials.UUID
 
 /// Every statement that looks for rows nobody moves on.
 enum StuckStore {
-    /// Open and doomed uploads each by their own index: asked for together, none serves. Measured from when the row should have moved on. What was discarded is looked at again after the longest time a late
+    /// Open and doomed uploads each by their own index: asked for together, none serves.
+    ///
+    /// Measured from when the row should have moved on. What was discarded is looked at again after the longest time a late
     /// write can take, and is proven gone only then. A saga whose lease has not run out is being worked on.
     static let page: Statement = """
         SELECT * FROM (
