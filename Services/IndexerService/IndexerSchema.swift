@@ -35,5 +35,6 @@ enum IndexerSchema {
             name: "clock",
             sql: SafeMode.schemaOfClock + String(decoding: PackageResources.m0003_canary_sql, as: UTF8.self)
         ),
+        Migration(number: 14, name: "outbox_ids", sql: OutboxSchema.version4),
     ]
 }

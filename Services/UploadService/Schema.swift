@@ -90,5 +90,6 @@ enum Schema {
             name: "name_lookup",
             sql: String(decoding: PackageResources.m0015_name_lookup_sql, as: UTF8.self)
         ),
+        Migration(number: 25, name: "outbox_ids", sql: OutboxSchema.version4),
     ]
 }

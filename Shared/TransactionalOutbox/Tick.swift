@@ -14,8 +14,8 @@ public struct TickPosition: Equatable, Sendable {
     public let to: String?
     /// Rows of the tick under way up to this id are published.
     public let lastID: Int64
-    /// The first id among transactions begun after `from`. Those that were under way in `from` may have drawn
-    /// lower ones; they are looked up by transaction, so that one that was open for hours costs no long scan.
+    /// No transaction that began after `from` has drawn a lower id. Those that were under way in `from` may have;
+    /// they are looked up by transaction, so that one that was open for hours costs no long scan.
     public let newID: Int64
 
     public init(leader: TickLeader, from: String, to: String?, lastID: Int64, newID: Int64) {

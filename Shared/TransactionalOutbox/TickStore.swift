@@ -17,6 +17,10 @@ public struct TickStore: Sendable {
                snap_to = CASE WHEN is_known THEN snap_to END,
                last_id = CASE WHEN is_known THEN last_id ELSE 0 END,
                new_id = CASE WHEN is_known THEN new_id ELSE 0 END,
+               from_xid = CASE WHEN is_known THEN from_xid ELSE '0' END,
+               from_id = CASE WHEN is_known THEN from_id ELSE 0 END,
+               to_xid = CASE WHEN is_known THEN to_xid ELSE '0' END,
+               to_id = CASE WHEN is_known THEN to_id ELSE 0 END,
                incarnation = $2
           FROM (SELECT incarnation = $2 AS is_known FROM outbox_tick) old
          WHERE epoch <= $1
@@ -28,17 +32,29 @@ public struct TickStore: Sendable {
         """
     private static let withoutWaitingForDisk: Statement =
         "SELECT set_config('synchronous_commit', 'off', true)"
-    /// `id + 0`: else the planner looks for the minimum along the index of ids, from the first row that is left.
+    /// Before the transaction that begins the tick gets its number: all later ones draw higher ids.
+    static let noteDrawnID: Statement =
+        "SELECT set_config('waybill.drawn_id', last_value::text, true) FROM outbox_id_seq"
+    /// Whether there is anything is the first row's matter. Only those transactions that a snapshot's end does not tell from
+    /// later ones, because they had begun and not ended, are asked for their first id: `id + 0`, or the planner looks for the
+    /// minimum along the index of ids, from the first row that is left.
     static let begin: Statement = """
         UPDATE outbox_tick SET
                snap_to = pg_current_snapshot(),
-               last_id = least(fresh.new_id, fresh.late_id) - 1,
-               new_id = coalesce(fresh.new_id, 9223372036854775807)
+               to_xid = pg_current_xact_id(),
+               to_id = current_setting('waybill.drawn_id')::bigint,
+               last_id = least(CASE WHEN fresh.is_any THEN from_id END, fresh.begun_id, fresh.late_id) - 1,
+               new_id = CASE WHEN fresh.is_any THEN least(from_id, fresh.begun_id) ELSE 9223372036854775807 END
           FROM (
-              SELECT (SELECT min(id + 0) FROM outbox
+              SELECT (SELECT true FROM outbox
                        WHERE tx >= pg_snapshot_xmax($2::pg_snapshot)
                          AND tx < pg_snapshot_xmax(pg_current_snapshot())
-                         AND pg_visible_in_snapshot(tx, pg_current_snapshot())) AS new_id,
+                         AND pg_visible_in_snapshot(tx, pg_current_snapshot())
+                       ORDER BY tx, id LIMIT 1) AS is_any,
+                     (SELECT min(id + 0) FROM outbox
+                       WHERE tx >= pg_snapshot_xmax($2::pg_snapshot)
+                         AND tx < (SELECT from_xid FROM outbox_tick)
+                         AND pg_visible_in_snapshot(tx, pg_current_snapshot())) AS begun_id,
                      (SELECT min(late.id)
                         FROM unnest(ARRAY(SELECT pg_snapshot_xip($2::pg_snapshot))) AS under_way (tx),
                              LATERAL (SELECT id FROM outbox
@@ -47,7 +63,7 @@ public struct TickStore: Sendable {
                        WHERE pg_visible_in_snapshot(under_way.tx, pg_current_snapshot())) AS late_id
           ) fresh
          WHERE epoch = $1 AND incarnation = $3 AND $3 = current_setting('waybill.incarnation', true)
-           AND snap_to IS NULL AND least(fresh.new_id, fresh.late_id) IS NOT NULL
+           AND snap_to IS NULL AND (fresh.is_any OR fresh.late_id IS NOT NULL)
         RETURNING snap_from::text, snap_to::text, last_id, outbox_tick.new_id
         """
     private static let advance: Statement = """
@@ -56,7 +72,8 @@ public struct TickStore: Sendable {
            AND snap_to::text = $2
         """
     private static let end: Statement = """
-        UPDATE outbox_tick SET snap_from = snap_to, snap_to = NULL, last_id = 0, new_id = 0
+        UPDATE outbox_tick SET snap_from = snap_to, from_xid = to_xid, from_id = to_id,
+               snap_to = NULL, last_id = 0, new_id = 0
          WHERE epoch = $1 AND incarnation = $3 AND $3 = current_setting('waybill.incarnation', true)
            AND snap_to::text = $2
         RETURNING snap_from::text, snap_to::text, last_id, new_id
@@ -101,6 +118,7 @@ public struct TickStore: Sendable {
         do throws(DatabaseError) {
             if let row = try await move(
                 BoundStatement(Self.walkIndexes),
+                BoundStatement(Self.noteDrawnID),
                 BoundStatement(Self.begin, leader.epoch, position.from, leader.incarnation)
             ).first {
                 return try self.position(row, leader)

@@ -64,7 +64,7 @@ struct CheckPlan: Sendable {
         let rowCount = try await asked { () throws(DatabaseError) in
             try await ComparisonStore.estimatedRowCount(on: pool)
         }
-        let count = Int(min(Self.rangeLimit, rowCount / max(1, tools.settings.rangeRowCount) + 1))
+        let count = rangeCount(rowCount)
         var bounds: [KeyText?] = [nil]
         if count > 1 {
             let percent = min(100, 100 * Self.sampleRowCount / Double(max(1, rowCount)))
@@ -73,6 +73,13 @@ struct CheckPlan: Sendable {
             }
         }
         return zip(bounds, bounds.dropFirst() + [nil]).map { PartProgress(lower: $0, upper: $1) }
+    }
+
+    private func rangeCount(_ rowCount: Int64) -> Int {
+        let settings = tools.settings
+        let whole = rowCount / max(1, settings.rangeRowCount) + 1
+        let atOnce = min(Int64(settings.rangeCount), rowCount / max(1, settings.smallRangeRowCount))
+        return Int(min(Self.rangeLimit, max(whole, atOnce)))
     }
 
     /// Nil when it takes the database too long: this check then compares the range.

@@ -62,16 +62,19 @@ struct CheckRun: Sendable {
 
     private func compareAll(_ progress: CheckProgress) async throws(CheckFailure) {
         let share = try await digestShare()
-        let due = progress.parts.filter { !$0.value.isDone && $0.value.skipped == nil }
-            .sorted { $0.key < $1.key }
-        // The other sources beside the ranges.
-        let results = await inParallel(due.map(\.key), limit: tools.settings.rangeCount + 5) { name in
+        let due = progress.parts.filter { !$0.value.isDone && $0.value.skipped == nil }.keys.sorted()
+        @Sendable func run(_ name: String) async -> Result<Void, CheckFailure> {
             await Result { () async throws(CheckFailure) in
                 guard let part = self.part(name, share), let start = progress.parts[name] else { return }
                 try await compare(part, from: start)
             }
         }
-        for (_, result) in results { try result.get() }
+        let ranges = due.filter { $0.hasPrefix(CheckProgress.ranges) }
+        let others = due.filter { !$0.hasPrefix(CheckProgress.ranges) }
+        // Each of the other sources is compared beside the ranges, and takes the place of none of them.
+        async let ended = inParallel(others, limit: others.count, run)
+        let results = await inParallel(ranges, limit: tools.settings.rangeCount, run)
+        for (_, result) in results + (await ended) { try result.get() }
     }
 
     /// The share of the objects that are read back and hashed.

@@ -19,7 +19,8 @@ struct PlanTests {
             PERFORM set_config('plan_cache_mode', 'force_' || kind || '_plan', true);
             PERFORM set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true),
                     set_config('jit', 'off', true);
-            PERFORM set_config('waybill.incarnation', (SELECT incarnation FROM outbox_tick), true);
+            PERFORM set_config('waybill.incarnation', (SELECT incarnation FROM outbox_tick), true),
+                    set_config('waybill.drawn_id', (SELECT last_value FROM outbox_id_seq)::text, true);
             EXECUTE 'PREPARE explained AS ' || statement;
             RETURN QUERY EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) EXECUTE explained' || arguments;
             DEALLOCATE explained;

@@ -55,11 +55,15 @@ struct CheckRangeTests {
 
     private func with(
         rangeRowCount: Int64 = 100,
+        smallRangeRowCount: Int64 = 100_000,
+        rangeCount: Int = 4,
         _ body: (CheckWorld, Listing) async throws -> Void
     ) async throws {
         try await CheckWorld.run({
             $0.hasWorker = false
             $0.checks.rangeRowCount = rangeRowCount
+            $0.checks.smallRangeRowCount = smallRangeRowCount
+            $0.checks.rangeCount = rangeCount
         }) { world in
             _ = try await world.pool.execute(Self.fill, Self.count)
             _ = try await world.pool.execute(Self.files)
@@ -90,6 +94,28 @@ struct CheckRangeTests {
             // Each begins where another ends: nothing is listed twice.
             let starts = listing.starts.withLock { $0 }
             #expect(starts.count == 21 && Set(starts).count == 21 && starts.contains(nil))
+        }
+    }
+
+    /// The other sources have ended long before the ranges: their places stay free.
+    @Test func noMoreAreComparedAtOnceThanAllowed() async throws {
+        try await with(rangeCount: 2) { world, listing in
+            let atOnce = Mutex((now: 0, most: 0))
+            let report = try await world.check(full) { after, token throws(StoreFailure) in
+                atOnce.withLock { $0 = ($0.now + 1, max($0.most, $0.now + 1)) }
+                defer { atOnce.withLock { $0.now -= 1 } }
+                for _ in 0..<200 { await Task.yield() }
+                return try await listing.lister(after, token)
+            }.report
+            #expect(report.coverage.rangesCompared == 21)
+            #expect(atOnce.withLock { $0.most } == 2)
+        }
+    }
+
+    @Test func aFewKeysAreRangesToo() async throws {
+        try await with(rangeRowCount: 100_000, smallRangeRowCount: 500) { world, listing in
+            let report = try await world.check(full, list: listing.lister).report
+            #expect(report.coverage.rangesCompared == 4 && report.checked["rows"] == Int64(Self.count))
         }
     }
 
