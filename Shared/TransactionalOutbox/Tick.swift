@@ -52,6 +52,8 @@ public struct OutboxRow: Equatable, Sendable {
     /// Name, value, name, value …
     public let headers: PackedTexts
     public let payload: [UInt8]
+    /// At least what the row takes in the database and on the wire, whichever is more.
+    public let byteCount: Int
 
     public init(
         id: Int64,
@@ -67,11 +69,7 @@ public struct OutboxRow: Equatable, Sendable {
         self.version = version
         self.headers = headers
         self.payload = payload
-    }
-
-    /// At least what the row takes in the database and on the wire, whichever is more.
-    public var byteCount: Int {
-        512 + key.utf8.count + payload.count + headers.bytes.count + headers.ends.count * 8
+        byteCount = 512 + key.utf8.count + payload.count + headers.bytes.count + headers.ends.count * 8
     }
 }
 
