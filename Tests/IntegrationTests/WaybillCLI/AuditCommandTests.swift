@@ -11,7 +11,8 @@ struct AuditCommandTests {
     private func withDatabase(_ body: (PostgresPool, _ url: String) async throws -> Void) async throws {
         try await TestDatabase.withSchema { pool in
             let parts = [
-                TokenStore.schema, OutboxSchema.version1, OutboxSchema.version2, OutboxSchema.version4, InboxSchema.version1,
+                TokenStore.schema, OutboxSchema.version1, OutboxSchema.version2, OutboxSchema.version4,
+                InboxSchema.version1,
                 InboxSchema.version2, AuditTrail.schema,
             ]
             let sql = parts.joined(separator: "\n")
