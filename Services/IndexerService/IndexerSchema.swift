@@ -36,5 +36,6 @@ enum IndexerSchema {
             sql: SafeMode.schemaOfClock + String(decoding: PackageResources.m0003_canary_sql, as: UTF8.self)
         ),
         Migration(number: 14, name: "outbox_ids", sql: OutboxSchema.version4),
+        Migration(number: 15, name: "outbox_tick_ids", sql: OutboxSchema.version5),
     ]
 }

@@ -91,5 +91,6 @@ enum Schema {
             sql: String(decoding: PackageResources.m0015_name_lookup_sql, as: UTF8.self)
         ),
         Migration(number: 25, name: "outbox_ids", sql: OutboxSchema.version4),
+        Migration(number: 26, name: "outbox_tick_ids", sql: OutboxSchema.version5),
     ]
 }

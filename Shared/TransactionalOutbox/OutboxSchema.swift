@@ -98,13 +98,19 @@ public enum OutboxSchema {
 
         """
 
-    /// - `id` is drawn when the transaction has its number, never before. Nobody may set the sequence back.
-    /// - `outbox_tick`: transactions from `from_xid` on have no ids below `from_id`, for `from_id` had been drawn before `from_xid`
-    ///   was given out; `to_xid` and `to_id` will be those of the next tick. So nobody has to look for the first id among
-    ///   all rows of a tick. 0 is always right, and slow.
+    /// - `id` is drawn when the transaction has its number, never before. Nobody may set the sequence back, or let sessions
+    ///   draw ids in advance (`CACHE`).
+    ///
+    /// By itself, and before version 5: one migration that locked both tables could wait for the relay while that waits for it.
     public static let version4 = """
         ALTER TABLE outbox ALTER COLUMN id
             SET DEFAULT CASE WHEN pg_current_xact_id() IS NOT NULL THEN nextval('outbox_id_seq') END;
+        """
+
+    /// - `outbox_tick`: transactions from `from_xid` on have no ids below `from_id`, for `from_id` had been drawn before `from_xid`
+    ///   was given out; `to_xid` and `to_id` will be those of the next tick. So nobody has to look for the first id among
+    ///   all rows of a tick. 0: not known; then somebody does.
+    public static let version5 = """
         ALTER TABLE outbox_tick
             ADD COLUMN from_xid xid8   NOT NULL DEFAULT '0',
             ADD COLUMN from_id  bigint NOT NULL DEFAULT 0,

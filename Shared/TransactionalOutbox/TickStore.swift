@@ -32,19 +32,25 @@ public struct TickStore: Sendable {
         """
     private static let withoutWaitingForDisk: Statement =
         "SELECT set_config('synchronous_commit', 'off', true)"
-    /// Before the transaction that begins the tick gets its number: all later ones draw higher ids.
-    static let noteDrawnID: Statement =
-        "SELECT set_config('waybill.drawn_id', last_value::text, true) FROM outbox_id_seq"
+    /// Before the transaction that begins the tick gets its number: all later ones draw higher ids. By the function, which
+    /// reads under the lock of the sequence; a SELECT of `last_value` may see what `nextval` writes for the log, 32 too high.
+    static let noteDrawnID: Statement = """
+        SELECT set_config('waybill.drawn_id', coalesce(pg_sequence_last_value('outbox_id_seq'), 0)::text, true)
+        """
     /// Whether there is anything is the first row's matter. Only those transactions that a snapshot's end does not tell from
-    /// later ones, because they had begun and not ended, are asked for their first id: `id + 0`, or the planner looks for the
-    /// minimum along the index of ids, from the first row that is left.
+    /// later ones, because they had begun and not ended, are asked for their first id (all of the tick's, as long as nothing is
+    /// known of them): `id + 0`, or the planner looks for the minimum along the index of ids, from the first row that is left.
+    ///
+    /// `snap_from` is compared although the epoch is: a statement of ours whose connection broke may still be at work, and
+    /// everything here is true of one tick alone.
     static let begin: Statement = """
         UPDATE outbox_tick SET
                snap_to = pg_current_snapshot(),
                to_xid = pg_current_xact_id(),
                to_id = current_setting('waybill.drawn_id')::bigint,
-               last_id = least(CASE WHEN fresh.is_any THEN from_id END, fresh.begun_id, fresh.late_id) - 1,
-               new_id = CASE WHEN fresh.is_any THEN least(from_id, fresh.begun_id) ELSE 9223372036854775807 END
+               last_id = least(CASE WHEN fresh.is_any THEN nullif(from_id, 0) END, fresh.begun_id, fresh.late_id) - 1,
+               new_id = CASE WHEN fresh.is_any THEN least(nullif(from_id, 0), fresh.begun_id)
+                             ELSE 9223372036854775807 END
           FROM (
               SELECT (SELECT true FROM outbox
                        WHERE tx >= pg_snapshot_xmax($2::pg_snapshot)
@@ -53,7 +59,8 @@ public struct TickStore: Sendable {
                        ORDER BY tx, id LIMIT 1) AS is_any,
                      (SELECT min(id + 0) FROM outbox
                        WHERE tx >= pg_snapshot_xmax($2::pg_snapshot)
-                         AND tx < (SELECT from_xid FROM outbox_tick)
+                         AND tx < (SELECT CASE WHEN from_id > 0 THEN from_xid
+                                               ELSE pg_snapshot_xmax(pg_current_snapshot()) END FROM outbox_tick)
                          AND pg_visible_in_snapshot(tx, pg_current_snapshot())) AS begun_id,
                      (SELECT min(late.id)
                         FROM unnest(ARRAY(SELECT pg_snapshot_xip($2::pg_snapshot))) AS under_way (tx),
@@ -63,7 +70,7 @@ public struct TickStore: Sendable {
                        WHERE pg_visible_in_snapshot(under_way.tx, pg_current_snapshot())) AS late_id
           ) fresh
          WHERE epoch = $1 AND incarnation = $3 AND $3 = current_setting('waybill.incarnation', true)
-           AND snap_to IS NULL AND (fresh.is_any OR fresh.late_id IS NOT NULL)
+           AND snap_from::text = $2::pg_snapshot::text AND snap_to IS NULL AND (fresh.is_any OR fresh.late_id IS NOT NULL)
         RETURNING snap_from::text, snap_to::text, last_id, outbox_tick.new_id
         """
     private static let advance: Statement = """
@@ -78,9 +85,10 @@ public struct TickStore: Sendable {
            AND snap_to::text = $2
         RETURNING snap_from::text, snap_to::text, last_id, new_id
         """
-    private static let isCurrent: Statement = """
+    private static let isBetween: Statement = """
         SELECT 1 FROM outbox_tick
-         WHERE epoch = $1 AND incarnation = $2 AND $2 = current_setting('waybill.incarnation', true)
+         WHERE epoch = $1 AND incarnation = $3 AND $3 = current_setting('waybill.incarnation', true)
+           AND snap_from::text = $2 AND snap_to IS NULL
         """
 
     /// Makes `epoch` the only one whose writes count, and says where to go on. May be called again with the
@@ -124,7 +132,7 @@ public struct TickStore: Sendable {
                 return try self.position(row, leader)
             }
         } catch { throw .database(error) }
-        try await requireCurrent(leader)
+        try await requireBetween(position)
         return nil
     }
 
@@ -158,11 +166,13 @@ public struct TickStore: Sendable {
         try await pool.looked([BoundStatement(Self.withoutWaitingForDisk)] + statements)
     }
 
-    private func requireCurrent(_ leader: TickLeader) async throws(TickFailure) {
+    /// No tick is under way behind the end of `position`: neither another leader's, nor one that a lost connection of ours began.
+    private func requireBetween(_ position: TickPosition) async throws(TickFailure) {
+        let leader = position.leader
         let rows: Rows
         do {
             rows = try await pool.looked([
-                BoundStatement(Self.isCurrent, leader.epoch, leader.incarnation)
+                BoundStatement(Self.isBetween, leader.epoch, position.from, leader.incarnation)
             ])
         } catch { throw .database(error) }
         guard rows.count == 1 else { throw .fenced }

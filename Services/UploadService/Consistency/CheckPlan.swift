@@ -78,8 +78,9 @@ struct CheckPlan: Sendable {
     private func rangeCount(_ rowCount: Int64) -> Int {
         let settings = tools.settings
         let whole = rowCount / max(1, settings.rangeRowCount) + 1
-        let atOnce = min(Int64(settings.rangeCount), rowCount / max(1, settings.smallRangeRowCount))
-        return Int(min(Self.rangeLimit, max(whole, atOnce)))
+        // One more than are compared at once would take as long as all of them together.
+        let atOnce = max(1, min(Int64(settings.rangeCount), rowCount / max(1, settings.smallRangeRowCount)))
+        return Int(min(Self.rangeLimit, (whole + atOnce - 1) / atOnce * atOnce))
     }
 
     /// Nil when it takes the database too long: this check then compares the range.

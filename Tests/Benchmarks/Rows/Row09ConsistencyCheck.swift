@@ -8,7 +8,7 @@ extension Row {
             "consistency check objects/s ÷ bare ListObjectsV2 loop of the same client; ÷ boto3's paginator; ranges",
         comparisons: [
             Comparison(
-                "check ÷ bare listing loop",
+                "check, 4 ranges at once ÷ bare listing loop",
                 unit: "objects/s",
                 "four",
                 over: "listing",
@@ -16,7 +16,7 @@ extension Row {
                 goal: 0.98
             ),
             Comparison(
-                "check ÷ boto3's paginator",
+                "check, 4 ranges at once ÷ boto3's paginator",
                 unit: "objects/s",
                 "four",
                 over: "boto3",

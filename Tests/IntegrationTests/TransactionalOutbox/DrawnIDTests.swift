@@ -1,7 +1,8 @@
 import PostgresClient
 import TestSupport
 import Testing
-import TransactionalOutbox
+
+@testable import TransactionalOutbox
 
 /// A tick is read from an id on that had been drawn when its transactions got their numbers. That passes nothing over as long
 /// as nobody draws an id before that.
@@ -24,6 +25,9 @@ struct DrawnIDTests {
         END $$
         """
     private static let ask: Statement = "SELECT numbered_when_drawing()"
+    private static let drawMany: Statement =
+        "SELECT count(nextval('outbox_id_seq')) FROM generate_series(1, 2000)"
+    private static let noted: Statement = "SELECT current_setting('waybill.drawn_id')::bigint"
     private static let insertDrawn: Statement = """
         INSERT INTO outbox (id, slot, event_id, topic, key, version, headers, payload)
         VALUES ($1, 0, 'e', 't', 'drawn before', 1, '{}', '')
@@ -83,13 +87,54 @@ struct DrawnIDTests {
         }
     }
 
+    /// While `nextval` writes to the log, a SELECT of the sequence may see ids that nobody has drawn: a bound that is too high.
+    @Test func whatWasDrawnIsReadUnderTheLockOfTheSequence() async throws {
+        try await OutboxWorld.with { world in
+            let (pool, isRead) = (world.pool, Latch())
+            _ = try await pool.query(Self.draw)
+            async let drawing: Void = {
+                while !isRead.isSet { _ = try await pool.query(Self.drawMany) }
+            }()
+            var (last, fallCount) = (Int64(0), 0)
+            for _ in 0..<3_000 {
+                let rows = try await pool.pipeline([
+                    BoundStatement(TickStore.noteDrawnID), BoundStatement(Self.noted),
+                ])
+                let noted = try #require(try rows.last?.only().int64(0))
+                if noted < last { fallCount += 1 }
+                last = noted
+            }
+            isRead.set()
+            try await drawing
+            #expect(fallCount == 0 && last > 1)
+        }
+    }
+
+    /// A statement whose connection broke may take effect after its sender has looked for what there is.
+    @Test func aTickThatALostConnectionBeganIsNotTakenForSilence() async throws {
+        try await OutboxWorld.with { world in
+            let ticks = TickStore(world.pool)
+            let position = try await ticks.adopt(epoch: 1)
+            try await world.change("a")
+            let zombie = try #require(try await ticks.begin(after: position))
+            // Whoever sent it knows nothing of it.
+            await #expect(throws: TickFailure.fenced) { try await ticks.begin(after: position) }
+            #expect(try await ticks.adopt(epoch: 1) == zombie)
+            let between = try await ticks.end(zombie)
+            try await world.change("b")
+            // Nor does it begin one behind another's end.
+            await #expect(throws: TickFailure.fenced) { try await ticks.begin(after: position) }
+            #expect(try await ticks.begin(after: between) != nil)
+        }
+    }
+
     /// Where a tick begins is kept with it, for whoever goes on with it and for the one that follows.
     @Test func theBoundFollowsTheTick() async throws {
         try await OutboxWorld.with { world in
             let ticks = TickStore(world.pool)
             for key in ["a", "b", "c"] { try await world.change(key) }
             let first = try #require(try await ticks.begin(after: try await ticks.adopt(epoch: 1)))
-            #expect(first.newID == 0)
+            #expect(first.newID == 1)
             let between = try await ticks.end(try await ticks.adopt(epoch: 1))
             try await world.change("d")
             let second = try #require(try await ticks.begin(after: between))

@@ -17,6 +17,7 @@ struct WaybillCommandTests {
         try await TestDatabase.withSchema { pool in
             let parts = [
                 TokenStore.schema, OutboxSchema.version1, OutboxSchema.version2, OutboxSchema.version4,
+                OutboxSchema.version5,
                 InboxSchema.version1,
                 InboxSchema.version2, AuditTrail.schema,
             ]

@@ -23,7 +23,7 @@ public struct OutboxWorld: Sendable {
                         number: 1,
                         name: "outbox",
                         sql: OutboxSchema.version1 + OutboxSchema.version2 + OutboxSchema.version3
-                            + OutboxSchema.version4 + LeaseStore.schema + aggregates
+                            + OutboxSchema.version4 + OutboxSchema.version5 + LeaseStore.schema + aggregates
                     )
                 ],
                 on: pool

@@ -104,6 +104,7 @@ struct CheckRangeTests {
             let report = try await world.check(full) { after, token throws(StoreFailure) in
                 atOnce.withLock { $0 = ($0.now + 1, max($0.most, $0.now + 1)) }
                 defer { atOnce.withLock { $0.now -= 1 } }
+                while atOnce.withLock({ $0.most < 2 }) { await Task.yield() }
                 for _ in 0..<200 { await Task.yield() }
                 return try await listing.lister(after, token)
             }.report
