@@ -142,13 +142,14 @@ extension ServiceUnderTest {
 
     /// What time does to everything that waits for it.
     func letTimePass() async throws {
-        _ = try await pool.execute("UPDATE sagas SET wake_at = '-infinity', lease_until = '-infinity'")
         _ = try await pool.execute(
             "UPDATE uploads SET expires_at = clock_timestamp() - interval '1 s' WHERE state IN ('PENDING', 'ACTIVE')"
         )
         _ = try await pool.execute(
             "UPDATE files SET delete_after = clock_timestamp() - interval '1 s' WHERE state = 'DELETED'"
         )
+        // Last: who is woken before the ages have changed goes to sleep until the old ones.
+        _ = try await pool.execute("UPDATE sagas SET wake_at = '-infinity', lease_until = '-infinity'")
     }
 
     func state(of id: String) async throws -> String {
