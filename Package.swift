@@ -231,8 +231,9 @@ let package = Package(
             "Benchmarks",
             in: "Tests",
             [
-                "AccessTokens", "CRdkafka", "Determinism", "Digests", "EventContracts", "ObjectStore",
-                "PostgresClient", "ServiceBootstrap", "TransactionalOutbox", hummingbird, logging, nioCore,
+                "AccessTokens", "CLibpq", "CRdkafka", "Determinism", "Digests", "EventContracts",
+                "ObjectStore", "PostgresClient", "ServiceBootstrap", "TransactionalOutbox", hummingbird,
+                logging, nioCore,
             ],
             exclude: ["boto3_baselines.py"]
         ),

@@ -61,12 +61,12 @@ private let microsecondsPerDay: Int64 = 86_400_000_000
 /// Decimal digits, at least `width` of them.
 private func append(_ value: Int64, after mark: Unicode.Scalar?, width: Int, to text: inout [UInt8]) {
     if let mark { text.append(UInt8(ascii: mark)) }
-    let start = text.count
-    var rest = value.magnitude
-    while rest > 0 || text.count - start < width {
-        text.append(UInt8(ascii: "0") + UInt8(rest % 10))
-        rest /= 10
-    }
     if value < 0 { text.append(UInt8(ascii: "-")) }
-    text[start...].reverse()
+    var power: UInt64 = 1
+    for _ in 1..<width { power *= 10 }
+    while value.magnitude / 10 >= power { power *= 10 }
+    while power > 0 {
+        text.append(UInt8(ascii: "0") + UInt8(value.magnitude / power % 10))
+        power /= 10
+    }
 }

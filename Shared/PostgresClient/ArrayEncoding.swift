@@ -77,7 +77,8 @@ extension PostgresValue {
             whole.append(bigEndian: count)
             whole.append(bigEndian: Int32(1))
         }
-        self = .array(whole + elements.bytes)
+        whole += elements.bytes
+        self = .array(whole)
     }
 }
 
@@ -90,7 +91,7 @@ extension [UInt8] {
 extension String: PostgresArrayElement, PostgresArrayable {
     public static var arrayElementType: PostgresType { .text }
     public func encode(into elements: inout ArrayElements) {
-        if utf8.contains(0) { elements.refuse("an array element contains a NUL character") }
+        if hasNUL { elements.refuse("an array element contains a NUL character") }
         elements.append(utf8)
     }
 }

@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// A parameter on its way to the server.
 ///
 /// Scalars travel as text and take the type the server infers; bytes and arrays travel in binary.
@@ -19,7 +21,7 @@ public enum PostgresValue: Hashable, Sendable {
         switch self {
         case .null: return
         case .text(let text):
-            guard !text.utf8.contains(0) else {
+            guard !text.hasNUL else {
                 throw .invalidValue(
                     "parameter $\(number) contains a NUL character, which PostgreSQL text cannot hold"
                 )
@@ -40,4 +42,13 @@ public enum PostgresValue: Hashable, Sendable {
 /// What can be passed as `$1`.
 public protocol PostgresEncodable: Sendable {
     var postgresValue: PostgresValue { get }
+}
+
+extension String {
+    /// What PostgreSQL's text cannot hold.
+    var hasNUL: Bool {
+        utf8.withContiguousStorageIfAvailable { bytes in
+            bytes.baseAddress.map { memchr($0, 0, bytes.count) != nil } ?? false
+        } ?? utf8.contains(0)
+    }
 }

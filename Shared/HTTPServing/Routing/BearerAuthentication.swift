@@ -51,15 +51,16 @@ public struct BearerAuthentication: RouterMiddleware {
         guard values.count == 1 else {
             throw .unauthorized("Send one Authorization field.", error: "invalid_request")
         }
-        let parts = value.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
-        guard parts.count == 2, parts[0].lowercased() == "bearer" else {
+        let space = UInt8(ascii: " ")
+        let scheme = value.utf8.prefix { $0 != space }
+        let token = value.utf8.dropFirst(scheme.count).drop { $0 == space }
+        guard !token.isEmpty, Substring(scheme).lowercased() == "bearer" else {
             throw .unauthorized("This path needs a bearer token.")
         }
-        let token = parts[1].drop { $0 == " " }
-        guard (1...tokenByteLimit).contains(token.utf8.count), token.utf8.allSatisfy(isTokenByte) else {
+        guard (1...tokenByteLimit).contains(token.count), token.allSatisfy(isTokenByte) else {
             throw .unauthorized("The token is malformed.", error: "invalid_token")
         }
-        return String(token)
+        return String(Substring(token))
     }
 
     /// `b64token` of RFC 6750, section 2.1.

@@ -19,21 +19,21 @@ enum AccessLog {
         let level: Logger.Level = isQuiet ? .debug : status >= 500 || error != nil ? .warning : .info
         guard level >= logger.logLevel else { return }
         var fields: Logger.Metadata = [
-            "request_id": "\(exchange.requestID)",
-            "trace_id": "\(exchange.trace.traceID)",
-            "method": "\(exchange.method)",
-            "route": "\(exchange.route)",
+            "request_id": .string(exchange.requestID),
+            "trace_id": .string(exchange.trace.traceID),
+            "method": .string(exchange.method),
+            "route": .string(exchange.route),
             "status": .stringConvertible(status),
             "bytes_in": .stringConvertible(exchange.receivedByteCount),
             "bytes_out": .stringConvertible(exchange.sentByteCount),
             "duration_ms": .stringConvertible(duration.wholeMilliseconds),
-            "peer": "\(exchange.peer)",
+            "peer": .string(exchange.peer),
         ]
         if let caller = exchange.caller {
-            fields["tenant"] = "\(caller.tenant)"
-            fields["principal"] = "\(caller.principal)"
+            fields["tenant"] = .string(caller.tenant)
+            fields["principal"] = .string(caller.principal)
         }
-        if let code = exchange.errorCode { fields["error_code"] = "\(code)" }
+        if let code = exchange.errorCode { fields["error_code"] = .string(code) }
         if let failure = exchange.body?.failure { fields["body_failure"] = "\(failure)" }
         if let error { fields["aborted"] = "\(error)" }
         logger.log(level: level, "request", metadata: fields)

@@ -29,6 +29,12 @@ enum RequestIdentity {
         fields[.traceparent].flatMap { TraceContext($0) } ?? TraceContext(random: random)
     }
 
+    /// Without query and fragment.
+    static func path(_ head: HTTPRequest) -> String {
+        let path = (head.path ?? "").utf8.prefix { $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") }
+        return String(Substring(path))
+    }
+
     private static func isAcceptable(_ text: String) -> Bool {
         (1...64).contains(text.utf8.count)
             && text.utf8.allSatisfy { byte in

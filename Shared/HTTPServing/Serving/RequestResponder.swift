@@ -19,7 +19,7 @@ struct RequestResponder: Sendable {
             requestID: RequestIdentity.requestID(head.headerFields, time: time, random: random),
             trace: RequestIdentity.trace(head.headerFields, random: random),
             method: head.method.rawValue,
-            path: String((head.path ?? "").prefix { $0 != "?" && $0 != "#" }),
+            path: RequestIdentity.path(head),
             peer: channel.remoteAddress?.ipAddress ?? "",
             startedAt: time.uptime,
             body: body

@@ -28,7 +28,8 @@ enum ErrorAnswer {
 
     /// Cheap enough for every answer: errors are short, and their root comes within the first line or two.
     private static func beginsAsError(_ body: ByteBuffer) -> Bool {
-        String(decoding: body.readableBytesView.prefix(256), as: UTF8.self).contains("<Error")
+        body.readableBytes > 0
+            && String(decoding: body.readableBytesView.prefix(256), as: UTF8.self).contains("<Error")
     }
 
     static func failure(_ answer: Answer, code: String, _ message: String?) -> AttemptFailure {

@@ -27,17 +27,13 @@ public struct JSONLogHandler: LogHandler {
     }
 
     public func log(event: LogEvent) {
-        var fields = metadata
-        if let trace = TraceContext.current { fields["trace_id"] = "\(trace.traceID)" }
-        if let provided = metadataProvider?.get() { fields.merge(provided) { _, new in new } }
-        if let given = event.metadata { fields.merge(given) { _, new in new } }
+        let fields = fields(of: event)
         var line: [UInt8] = []
         line.reserveCapacity(256)
         line += "{\"ts\":\"\(time.now.rfc3339)\",\"level\":\"\(event.level.rawValue)\",\"logger\":".utf8
         JSONText.append(label, to: &line)
         line += ",\"msg\":".utf8
         JSONText.append(event.message.description, to: &line)
-        if let error = event.error { fields["error"] = "\(error)" }
         for (key, value) in fields.sorted(by: { $0.key < $1.key }) {
             line.append(UInt8(ascii: ","))
             // A key that would repeat one of the line's own fields is kept apart.
@@ -49,11 +45,25 @@ public struct JSONLogHandler: LogHandler {
         output.write(line)
     }
 
+    /// What is said later holds; most lines bring all their fields themselves.
+    private func fields(of event: LogEvent) -> Logger.Metadata {
+        var surroundings = metadata
+        if let trace = TraceContext.current { surroundings["trace_id"] = .string(trace.traceID) }
+        if let provided = metadataProvider?.get() { surroundings.merge(provided) { _, new in new } }
+        var fields = event.metadata ?? [:]
+        if !surroundings.isEmpty { fields.merge(surroundings) { given, _ in given } }
+        if let error = event.error { fields["error"] = "\(error)" }
+        return fields
+    }
+
     private static let ownKeys: Set<String> = ["ts", "level", "logger", "msg"]
 
     private func append(_ value: Logger.MetadataValue, to line: inout [UInt8]) {
         switch value {
         case .string(let text): JSONText.append(text, to: &line)
+        // The first two spare most numbers the search for a conformance.
+        case .stringConvertible(let number as Int): line += "\(number)".utf8
+        case .stringConvertible(let number as Int64): line += "\(number)".utf8
         case .stringConvertible(let number as any FixedWidthInteger): line += "\(number)".utf8
         case .stringConvertible(let other): JSONText.append(other.description, to: &line)
         case .array(let values):

@@ -4,11 +4,13 @@ public enum JSONText {
     /// result never spans lines and never moves a terminal's cursor.
     public static func append(_ text: String, to line: inout [UInt8]) {
         line.append(UInt8(ascii: "\""))
-        if text.utf8.allSatisfy(isPlain) {
-            line += text.utf8
-        } else {
-            for scalar in text.unicodeScalars { append(scalar, to: &line) }
+        var text = text
+        let isWritten = text.withUTF8 { bytes in
+            guard bytes.allSatisfy(isPlain) else { return false }
+            line += bytes
+            return true
         }
+        if !isWritten { for scalar in text.unicodeScalars { append(scalar, to: &line) } }
         line.append(UInt8(ascii: "\""))
     }
 

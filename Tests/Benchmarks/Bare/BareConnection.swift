@@ -18,6 +18,9 @@ struct BareRequest: Sendable {
         }
         bytes = Array((head + "\r\n").utf8) + body
     }
+
+    /// As it was received.
+    init(_ head: String, _ body: [UInt8]) { bytes = Array((head + "\r\n\r\n").utf8) + body }
 }
 
 struct BareAnswer: Sendable {
@@ -35,11 +38,16 @@ final class BareConnection {
     private var begin = 0
     private var end = 0
 
+    /// The server's end of a connection that was accepted.
+    init(accepted descriptor: Int32) {
+        self.descriptor = descriptor
+        forbidDelay()
+    }
+
     init(_ address: ServerAddress) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { throw BenchFailure("no socket") }
-        var one: Int32 = 1
-        setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
+        forbidDelay()
         var to = sockaddr_in()
         to.sin_family = sa_family_t(AF_INET)
         to.sin_port = in_port_t(address.port).bigEndian
@@ -61,6 +69,21 @@ final class BareConnection {
 
     deinit { close(descriptor) }
 
+    private func forbidDelay() {
+        var one: Int32 = 1
+        setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
+    }
+
+    /// The next request with its body, as a server reads it.
+    func receive() throws -> (head: String, body: [UInt8]) {
+        let head = try readHead()
+        return (head, try readBody(Self.length(head.split(separator: "\r\n")) ?? 0, true))
+    }
+
+    func answer(_ status: String, _ body: [UInt8] = []) throws {
+        try send(Array("HTTP/1.1 \(status)\r\ncontent-length: \(body.count)\r\n\r\n".utf8) + body)
+    }
+
     func exchange(_ request: BareRequest, keepsBody: Bool = false) throws -> BareAnswer {
         try send(request.bytes)
         let head = try readHead()
@@ -69,10 +92,15 @@ final class BareConnection {
             throw BenchFailure("not an answer: \(head)")
         }
         if status == 204 || status == 304 { return BareAnswer(status: status, body: []) }
-        let length = fields.first { $0.lowercased().hasPrefix("content-length:") }?
-            .split(separator: ":").last.flatMap { Int($0.drop { $0 == " " }) }
-        guard let length else { throw BenchFailure("an answer without a length: \(head)") }
+        guard let length = Self.length(fields) else {
+            throw BenchFailure("an answer without a length: \(head)")
+        }
         return BareAnswer(status: status, body: try readBody(length, keepsBody))
+    }
+
+    private static func length(_ fields: [Substring]) -> Int? {
+        fields.first { $0.lowercased().hasPrefix("content-length:") }?
+            .split(separator: ":").last.flatMap { Int($0.drop { $0 == " " }) }
     }
 
     private func send(_ bytes: [UInt8]) throws {

@@ -13,26 +13,7 @@ enum BareProxy {
 
     /// Runs until the process ends.
     static func run(_ kind: Kind, portFile: String, to target: ServerAddress) throws {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_in(port: 0)
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isListening = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(listener, $0, length) == 0 && listen(listener, 16) == 0
-                    && getsockname(listener, $0, &length) == 0
-            }
-        }
-        guard isListening else { throw BenchFailure("the bare proxy cannot listen") }
-        try "\(UInt16(bigEndian: address.sin_port))\n".write(
-            toFile: portFile,
-            atomically: true,
-            encoding: .utf8
-        )
-        while true {
-            let client = accept(listener, nil, nil)
-            guard client >= 0 else { continue }
-            Thread.detachNewThread { serve(client, kind, target) }
-        }
+        try BareListener.run(portFile: portFile) { serve($0, kind, target) }
     }
 
     private static func serve(_ client: Int32, _ kind: Kind, _ target: ServerAddress) {
@@ -79,16 +60,6 @@ enum BareProxy {
         }
         _ = hasher.finalize()
         shutdown(sink, Int32(SHUT_WR))
-    }
-}
-
-extension sockaddr_in {
-    /// Of this machine.
-    fileprivate init(port: Int) {
-        self.init()
-        sin_family = sa_family_t(AF_INET)
-        sin_port = in_port_t(clamping: port).bigEndian
-        sin_addr = in_addr(s_addr: UInt32(0x7F00_0001).bigEndian)
     }
 }
 

@@ -4,6 +4,8 @@ enum HelperTask {
     case hello(portFile: String)
     /// `--proxy PORT_FILE KIND PORT`: the bare proxy of rows 1 and 4.
     case proxy(BareProxy.Kind, portFile: String, target: ServerAddress)
+    /// `--bare PORT_FILE KIND DATABASE PORT`: the bare services of rows 2 and 12.
+    case bare(BareService.Kind, portFile: String, database: String, store: ServerAddress)
 
     init?(_ arguments: some Collection<String>) {
         let arguments = Array(arguments)
@@ -14,6 +16,16 @@ enum HelperTask {
                 return nil
             }
             self = .proxy(kind, portFile: arguments[1], target: ServerAddress(port: port))
+        case ("--bare", 5):
+            guard let kind = BareService.Kind(rawValue: arguments[2]), let port = Int(arguments[4]) else {
+                return nil
+            }
+            self = .bare(
+                kind,
+                portFile: arguments[1],
+                database: arguments[3],
+                store: ServerAddress(port: port)
+            )
         default: return nil
         }
     }
@@ -23,6 +35,9 @@ enum HelperTask {
         case .hello(let portFile): try await HelloServer.run(portFile: portFile)
         case .proxy(let kind, let portFile, let target):
             try await onThread { Result { try BareProxy.run(kind, portFile: portFile, to: target) } }.get()
+        case .bare(let kind, let portFile, let database, let store):
+            try await onThread { Result { try BareService.run(kind, portFile: portFile, database, store) } }
+                .get()
         }
     }
 }

@@ -12,6 +12,8 @@ extension Row {
                 floor: 0.5,
                 goal: 0.7
             ),
+            Comparison("… a bare service ÷ direct PUTs", unit: "/s", "bare", over: "direct"),
+            Comparison("… through Waybill ÷ that service", unit: "/s", "waybill", over: "bare"),
             Comparison("4 KiB upload, 16 clients: p99", unit: "ms", "waybill p99", better: .less),
         ]
     ) { site in
@@ -19,6 +21,13 @@ extension Row {
         let body = [UInt8](repeating: 0x77, count: 4_096)
         let deployment = try await Deployment(at: site)
         let service = try await deployment.start("UploadService")
+        let bare = try await site.startBareService(.storing, deployment)
+        let put = { @Sendable (server: ServerAddress) async throws -> Double in
+            let mark = Site.mark()
+            let keys = (0..<count).map { "direct/\(mark)/\($0)" }
+            return try await Load.run(server, clients: 16, try await deployment.bucket.puts(keys, body))
+                .perSecond
+        }
         return Trial(sides: [
             Side(
                 "waybill",
@@ -30,14 +39,8 @@ extension Row {
                     return ["waybill": outcome.perSecond, "waybill p99": p99 * 1_000]
                 }
             ),
-            Side("direct") {
-                let mark = Site.mark()
-                let requests = try await deployment.bucket.puts(
-                    (0..<count).map { "direct/\(mark)/\($0)" },
-                    body
-                )
-                return try await Load.run(deployment.bucket.address.server, clients: 16, requests).perSecond
-            },
+            Side("direct") { try await put(deployment.bucket.address.server) },
+            Side("bare") { try await put(bare) },
         ])
     }
 }

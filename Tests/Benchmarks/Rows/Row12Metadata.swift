@@ -13,7 +13,9 @@ extension Row {
                 over: "hello",
                 floor: 0.35,
                 goal: 0.5
-            )
+            ),
+            Comparison("… a bare reader ÷ \"hello\"", unit: "/s", "bare", over: "hello"),
+            Comparison("… through Waybill ÷ that reader", unit: "/s", "metadata", over: "bare"),
         ]
     ) { site in
         let count = site.scaled(20_000, least: 200)
@@ -22,6 +24,7 @@ extension Row {
         let service = try await deployment.start("UploadService")
         let ids = try await deployment.uploads.query("SELECT id::text FROM files").map { try $0.text(0) }
         let reads = (0..<count).map { service.request("GET", "/api/v1/files/\(ids[$0 % ids.count])") }
+        let bare = try await site.startBareService(.reading, deployment)
         let hello = try await site.startHello()
         let greetings = [BareRequest](
             repeating: BareRequest("GET", "/hello", host: "127.0.0.1"),
@@ -29,6 +32,7 @@ extension Row {
         )
         return Trial(sides: [
             Side("metadata") { try await Load.run(service.address, clients: 16, reads).perSecond },
+            Side("bare") { try await Load.run(bare, clients: 16, reads).perSecond },
             Side("hello") { try await Load.run(hello, clients: 16, greetings).perSecond },
         ])
     }

@@ -100,7 +100,7 @@ enum ImportRules {
     /// C libraries, and who alone may import each.
     static let importersOfC: [String: Set<String>] = [
         "CAllocator": ["ServiceBootstrap"],
-        "CLibpq": ["PostgresClient"],
+        "CLibpq": ["PostgresClient", "Benchmarks"],
         "COpenSSL": ["Digests"],
         "CChecksums": ["Digests", "UnitTests"],
         "CDevBrokerPort": ["DevBroker"],
