@@ -21,12 +21,30 @@ struct BareInsert: Sendable {
         INSERT INTO bare_inbox (consumer, event_id) SELECT 'indexer-service', id || '.1' FROM unnest($1::text[]) AS ids (id)
         """
 
-    func write(_ ids: [UUID]) async throws {
+    // The same, where a row may be there already: what writing each event once asks for.
+    private static let upsertedDocuments: Statement = """
+        INSERT INTO bare_documents (file_id, version, tenant, owner, state, updated_at, search)
+        SELECT file_id::uuid, 1, $2, $3, 'DELETED', now(), setweight(to_tsvector('simple', ''), 'A')
+          FROM unnest($1::text[]) AS ids (file_id)
+        ON CONFLICT (file_id) DO UPDATE SET version = excluded.version, state = excluded.state, search = excluded.search
+         WHERE bare_documents.version < excluded.version
+        """
+    private static let upsertedInbox: Statement = """
+        INSERT INTO bare_inbox (consumer, event_id) SELECT 'indexer-service', id || '.1' FROM unnest($1::text[]) AS ids (id)
+        ON CONFLICT DO NOTHING
+        """
+
+    func write(_ ids: [UUID]) async throws { try await write(ids, Self.inbox, Self.documents) }
+    func upsert(_ ids: [UUID]) async throws {
+        try await write(ids, Self.upsertedInbox, Self.upsertedDocuments)
+    }
+
+    private func write(_ ids: [UUID], _ inbox: Statement, _ documents: Statement) async throws {
         for start in stride(from: 0, to: ids.count, by: Self.rowCount) {
             let batch = ids[start..<min(start + Self.rowCount, ids.count)].map(\.text)
             _ = try await pool.pipeline([
-                BoundStatement(Self.inbox, batch),
-                BoundStatement(Self.documents, batch, Deployment.tenant, Deployment.owner),
+                BoundStatement(inbox, batch),
+                BoundStatement(documents, batch, Deployment.tenant, Deployment.owner),
             ])
         }
     }

@@ -52,52 +52,66 @@ final class BareProducer {
 
     /// Hands the records over and returns when all of them are acknowledged.
     func produce(_ records: [BareRecord]) throws {
-        reports.pointee = Reports()
-        for record in records {
-            while try !offer(record) { rd_kafka_poll(handle, 10) }
-            rd_kafka_poll(handle, 0)
-        }
+        begin()
+        for record in records { try hand(over: record) }
+        try finish(records.count)
+    }
+
+    /// Forgets what was acknowledged before.
+    func begin() { reports.pointee = Reports() }
+
+    /// Returns when all of `count` records since `begin` are acknowledged.
+    func finish(_ count: Int) throws {
         rd_kafka_flush(handle, 120_000)
         let seen = reports.pointee
-        guard seen.delivered == records.count else {
+        guard seen.delivered == count else {
             throw BenchFailure(
-                "\(seen.delivered) of \(records.count) records were acknowledged, \(seen.failed) failed"
+                "\(seen.delivered) of \(count) records were acknowledged, \(seen.failed) failed"
             )
         }
     }
 
-    /// - Returns: false when the library's queue is full.
-    private func offer(_ record: BareRecord) throws -> Bool {
+    private func hand(over record: BareRecord) throws {
         let headers = rd_kafka_headers_new(record.headers.count)
         for (name, value) in record.headers {
             rd_kafka_header_add(headers, name, name.utf8.count, value, value.count)
         }
-        let failure = record.key.withUnsafeBytes { key in
-            record.value.withUnsafeBytes { value in
-                var fields = [rd_kafka_vu_t](repeating: rd_kafka_vu_t(), count: 5)
-                fields[0].vtype = RD_KAFKA_VTYPE_RKT
-                fields[0].u.rkt = topic
-                fields[1].vtype = RD_KAFKA_VTYPE_MSGFLAGS
-                fields[1].u.i = Int32(RD_KAFKA_MSG_F_COPY)
-                fields[2].vtype = RD_KAFKA_VTYPE_HEADERS
-                fields[2].u.headers = headers
-                fields[3].vtype = RD_KAFKA_VTYPE_KEY
-                fields[3].u.mem = .init(
-                    ptr: UnsafeMutableRawPointer(mutating: key.baseAddress),
-                    size: key.count
-                )
-                fields[4].vtype = RD_KAFKA_VTYPE_VALUE
-                fields[4].u.mem = .init(
-                    ptr: UnsafeMutableRawPointer(mutating: value.baseAddress),
-                    size: value.count
-                )
-                return rd_kafka_produceva(handle, fields, fields.count)
-            }
+        try record.key.withUnsafeBytes { key in
+            try record.value.withUnsafeBytes { try hand(over: key, $0, headers) }
         }
-        guard let failure else { return true }
+    }
+
+    /// Waits as long as the library's queue is full. The bytes are copied; `headers` belong to the library from now on.
+    func hand(
+        over key: UnsafeRawBufferPointer,
+        _ value: UnsafeRawBufferPointer,
+        _ headers: OpaquePointer?
+    ) throws {
+        while try !offer(key, value, headers) { rd_kafka_poll(handle, 10) }
+        rd_kafka_poll(handle, 0)
+    }
+
+    /// - Returns: false when the library's queue is full.
+    private func offer(
+        _ key: UnsafeRawBufferPointer,
+        _ value: UnsafeRawBufferPointer,
+        _ headers: OpaquePointer?
+    ) throws -> Bool {
+        var fields = [rd_kafka_vu_t](repeating: rd_kafka_vu_t(), count: 5)
+        fields[0].vtype = RD_KAFKA_VTYPE_RKT
+        fields[0].u.rkt = topic
+        fields[1].vtype = RD_KAFKA_VTYPE_MSGFLAGS
+        fields[1].u.i = Int32(RD_KAFKA_MSG_F_COPY)
+        fields[2].vtype = RD_KAFKA_VTYPE_HEADERS
+        fields[2].u.headers = headers
+        fields[3].vtype = RD_KAFKA_VTYPE_KEY
+        fields[3].u.mem = .init(ptr: UnsafeMutableRawPointer(mutating: key.baseAddress), size: key.count)
+        fields[4].vtype = RD_KAFKA_VTYPE_VALUE
+        fields[4].u.mem = .init(ptr: UnsafeMutableRawPointer(mutating: value.baseAddress), size: value.count)
+        guard let failure = rd_kafka_produceva(handle, fields, fields.count) else { return true }
         defer { rd_kafka_error_destroy(failure) }
-        rd_kafka_headers_destroy(headers)
         guard rd_kafka_error_code(failure) == RD_KAFKA_RESP_ERR__QUEUE_FULL else {
+            rd_kafka_headers_destroy(headers)
             throw BenchFailure(
                 "librdkafka refused a record: \(String(cString: rd_kafka_error_string(failure)))"
             )
@@ -121,5 +135,12 @@ struct ProducerLoan: @unchecked Sendable {
 
     func produce(_ records: [BareRecord]) async throws {
         try await onThread { Result { try producer.produce(records) } }.get()
+    }
+
+    /// Publishes `count` rows that `transaction` wrote into the outbox of `database`.
+    func relay(_ transaction: String, _ count: Int, from database: String) async throws {
+        try await onThread {
+            Result { try BareRelay(database, producer).publish(transaction, count) }
+        }.get()
     }
 }

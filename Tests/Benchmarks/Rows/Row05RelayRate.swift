@@ -11,7 +11,9 @@ extension Row {
                 over: "producer",
                 floor: 0.45,
                 goal: 0.6
-            )
+            ),
+            Comparison("… a bare relay ÷ that producer", unit: "events/s", "bare", over: "producer"),
+            Comparison("… the relay ÷ that bare relay", unit: "events/s", "relay", over: "bare"),
         ]
     ) { site in
         let count = site.scaled(100_000, least: 1_000)
@@ -25,6 +27,15 @@ extension Row {
                 let transaction = try await Events.write(count, on: pool)
                 return Double(count)
                     / (try await seconds { try await Events.arePublished(transaction, on: pool) })
+            },
+            Side("bare") {
+                let transaction = try await Events.write(count, on: pool)
+                // The relay has gone to rest again before its rows are read a second time.
+                try await Events.arePublished(transaction, on: pool)
+                return Double(count)
+                    / (try await seconds {
+                        try await producer.relay(transaction, count, from: deployment.uploadDatabase)
+                    })
             },
             Side("producer") { Double(count) / (try await seconds { try await producer.produce(records) }) },
         ])

@@ -19,6 +19,8 @@ extension Row {
                 floor: 0.55,
                 goal: 0.75
             ),
+            Comparison("… a bare upsert ÷ bare insert", unit: "events/s", "upsert", over: "insert"),
+            Comparison("… the indexer ÷ that upsert", unit: "events/s", "indexer", over: "upsert"),
             Comparison(
                 "indexer: second replay ÷ first",
                 unit: "events/s",
@@ -49,6 +51,10 @@ extension Row {
             Side("insert") {
                 let events = (0..<count).map { _ in UUID() }
                 return Double(count) / (try await seconds { try await insert.write(events) })
+            },
+            Side("upsert") {
+                let events = (0..<count).map { _ in UUID() }
+                return Double(count) / (try await seconds { try await insert.upsert(events) })
             },
         ])
     }
