@@ -94,6 +94,15 @@ struct RequestTests {
             #expect(wrong.hasPrefix("HTTP/1.1 401 ") && wrong.contains("error=\"invalid_token\""))
             let basic = try await get(server, "/private/whoami", "Authorization: Basic Zm9v\r\n")
             #expect(basic.hasPrefix("HTTP/1.1 401 "))
+            let schemeless = ["Bearer", "Bearerx good-token", "good-token"]
+            for value in schemeless {
+                let answer = try await get(server, "/private/whoami", "Authorization: \(value)\r\n")
+                #expect(answer.hasPrefix("HTTP/1.1 401 ") && !answer.contains("invalid_token"), "\(value)")
+            }
+            let torn = try await get(server, "/private/whoami", "Authorization: Bearer good token\r\n")
+            #expect(torn.hasPrefix("HTTP/1.1 401 ") && torn.contains("error=\"invalid_token\""))
+            let wide = try await get(server, "/private/whoami", "Authorization: Bearer   good-token\r\n")
+            #expect(wide.hasPrefix("HTTP/1.1 200 "))
             let right = try await get(server, "/private/whoami", "authorization: bearer good-token\r\n")
             #expect(right.hasPrefix("HTTP/1.1 200 ") && right.hasSuffix("ann"))
             #expect(
