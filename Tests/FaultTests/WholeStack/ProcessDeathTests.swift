@@ -53,7 +53,7 @@ extension Load {
         _ isOver: (TestProgram) throws -> Bool
     ) async throws {
         let victim = try stack.program(program)
-        try await eventually(within: .seconds(30), "\(program.rawValue) \(what)") {
+        try await eventually(within: .seconds(120), "\(program.rawValue) \(what)") {
             if try isOver(victim) { return true }
             await run()
             return try isOver(victim)
