@@ -28,8 +28,10 @@ struct StoreDownTests {
             for answer in [try await upload, try await content] {
                 #expect(answer.status == 503, "\(answer.text)")
                 #expect(Int(answer.fields["retry-after"] ?? "") != nil, "\(answer.fields)")
-                // As the store's silence, or as a lease that ran out in the meantime.
-                #expect(answer.string("detail")?.contains("Nothing was kept") == true, "\(answer.text)")
+                #expect(
+                    answer.string("detail")?.contains("Nothing was kept or changed") == true,
+                    "\(answer.text)"
+                )
             }
             // What needs no bytes goes on.
             #expect(try await stack.facts(kept).status == 200)
