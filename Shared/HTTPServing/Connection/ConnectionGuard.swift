@@ -94,6 +94,9 @@ final class ConnectionGuard: ChannelDuplexHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
+        case is BytesArrived where state.mode == .lingering:
+            // Whatever they would have meant: the client is still sending.
+            timers.progressed(at: context.eventLoop.now)
         case let arrived as BytesArrived:
             guard state.isAwaitingHead else { return }
             timers.receivedHeadBytes(arrived.count, at: context.eventLoop.now)

@@ -33,13 +33,17 @@ struct ConnectionTimers {
         since = now
     }
 
-    mutating func startedLinger(at now: NIODeadline) { lingerEnd = now + TimeAmount(limits.lingerTimeout) }
+    mutating func startedLinger(at now: NIODeadline) {
+        since = now
+        lingerEnd = now + TimeAmount(limits.lingerTimeout)
+    }
 
     /// The next deadline, or nil when nothing is awaited from the client.
     func deadline(_ state: ConnectionState) -> (at: NIODeadline, expiry: Expiry)? {
         switch state.mode {
         case .closed: return nil
-        case .lingering: return lingerEnd.map { ($0, .linger) }
+        case .lingering:
+            return lingerEnd.map { (min($0, since + TimeAmount(limits.lingerStallTimeout)), .linger) }
         case .draining: return (since + TimeAmount(limits.bodyStallTimeout), .body)
         case .serving:
             if state.isReceivingBody {

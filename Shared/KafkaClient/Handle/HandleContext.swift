@@ -100,12 +100,18 @@ enum Callbacks {
         _ code: rd_kafka_resp_err_t,
         _ reason: UnsafePointer<CChar>?
     ) -> KafkaError {
-        guard code == RD_KAFKA_RESP_ERR__FATAL else {
-            return KafkaError(code, message: reason.map { String(cString: $0) })
-        }
         // `_FATAL` only says that there is one; the handle keeps which.
+        if code == RD_KAFKA_RESP_ERR__FATAL, let cause = KafkaError.fatal(of: handle) { return cause }
+        return KafkaError(code, message: reason.map { String(cString: $0) })
+    }
+}
+
+extension KafkaError {
+    /// Why the handle is of no further use; nil while it is.
+    static func fatal(of handle: OpaquePointer) -> KafkaError? {
         var text = [CChar](repeating: 0, count: 512)
         let cause = rd_kafka_fatal_error(handle, &text, text.count)
+        guard cause != RD_KAFKA_RESP_ERR_NO_ERROR else { return nil }
         return KafkaError(cause, message: String(nulTerminated: text), isFatal: true)
     }
 }

@@ -9,6 +9,8 @@ import Synchronization
 final class ProducerLoop: @unchecked Sendable {
     private struct State {
         var closeDeadline: MonotonicDeadline?
+        /// The handle may no longer be asked.
+        var isEnding = false
         var isClosed = false
         var fatalError: KafkaError?
         var closers: [CheckedContinuation<Void, Never>] = []
@@ -25,7 +27,13 @@ final class ProducerLoop: @unchecked Sendable {
         queue = ProducerQueue(handle: handle)
     }
 
-    var fatalError: KafkaError? { state.withLock { $0.fatalError } }
+    /// The library is asked itself: whoever waits for a report may have it before this thread has seen the error behind it.
+    var fatalError: KafkaError? {
+        state.withLock { state in
+            if state.fatalError == nil, !state.isEnding { state.fatalError = .fatal(of: handle) }
+            return state.fatalError
+        }
+    }
 
     /// The body of the poll thread. Returns when the handle is destroyed.
     func run() {
@@ -42,6 +50,7 @@ final class ProducerLoop: @unchecked Sendable {
             rd_kafka_poll(handle, 50)
         }
         queue.end()
+        state.withLock { $0.isEnding = true }
         destroy()
         let closers = state.withLock { state in
             state.isClosed = true
