@@ -46,10 +46,16 @@ extension FileRoutes {
             return ResponseBody(contentLength: Int(length)) { writer in try await writer.finish(nil) }
         }
         guard let admission = budget.admit(file.tenant) else { throw .busy }
-        let download = try await open(file, range, length, context)
+        let executor = context.connectionExecutor
+        // On the client's thread, so that the store's connection is one of that thread too where one is free.
+        let download = try await withTaskExecutorPreference(executor) { () async throws(FileFailure) in
+            try await open(file, range, length, context)
+        }
         return ResponseBody(contentLength: Int(length)) { writer in
             defer { withExtendedLifetime(admission) {} }
-            for try await bytes in download.body { try await writer.write(bytes) }
+            try await withTaskExecutorPreference(executor) {
+                for try await bytes in download.body.read(on: executor) { try await writer.write(bytes) }
+            }
             try await writer.finish(nil)
         }
     }

@@ -23,7 +23,7 @@ public struct ConnectionLimits: Sendable, Equatable {
     public var lingerStallTimeout: Duration = .seconds(5)
     /// The most one read(2) takes, a power of two. It begins small and grows while a client sends faster than that; large,
     /// because each buffer is a turn for every task on its way. A connection may keep `readsPerTurn` of them until it ends.
-    public var receiveBufferBytes = 128 << 10
+    public var receiveBufferBytes = 256 << 10
     /// read(2) calls in a row before other connections of the thread have their turn.
     public var readsPerTurn = 4
 

@@ -23,6 +23,9 @@ public struct ServiceContext: RequestContext {
 
     public var requestID: String { exchange.requestID }
 
+    /// Runs what streams a body on the connection's own thread, which must not block, nor compute for long.
+    public var connectionExecutor: (any TaskExecutor)? { exchange.executor }
+
     /// Who sent the request; nil on routes without authentication.
     public var caller: Caller? { exchange.caller }
 

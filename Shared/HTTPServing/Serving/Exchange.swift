@@ -15,6 +15,7 @@ public final class Exchange: Sendable {
     let peer: String
     let startedAt: Duration
     let body: IncomingBody?
+    let executor: ConnectionExecutor?
 
     private struct State {
         var caller: Caller?
@@ -34,7 +35,8 @@ public final class Exchange: Sendable {
         path: String,
         peer: String,
         startedAt: Duration,
-        body: IncomingBody?
+        body: IncomingBody?,
+        executor: ConnectionExecutor? = nil
     ) {
         self.requestID = requestID
         self.trace = trace
@@ -43,6 +45,7 @@ public final class Exchange: Sendable {
         self.peer = peer
         self.startedAt = startedAt
         self.body = body
+        self.executor = executor
     }
 
     var caller: Caller? {

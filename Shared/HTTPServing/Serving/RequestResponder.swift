@@ -22,7 +22,8 @@ struct RequestResponder: Sendable {
             path: RequestIdentity.path(head),
             peer: channel.remoteAddress?.ipAddress ?? "",
             startedAt: time.uptime,
-            body: body
+            body: body,
+            executor: ConnectionExecutor(channel.eventLoop)
         )
         metrics.began()
         return exchange

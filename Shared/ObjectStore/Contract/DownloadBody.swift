@@ -8,12 +8,24 @@ public struct DownloadBody: AsyncSequence, Sendable {
     public typealias Element = ByteBuffer
     public typealias Failure = any Error
 
-    private let source: ByteStream
+    private let makeNext: @Sendable ((any TaskExecutor)?) -> ByteStream.Next
+    private var executor: (any TaskExecutor)?
 
     /// Another source than S3, such as a test's; it must throw `StoreFailure` only.
-    public init(_ source: ByteStream) { self.source = source }
+    public init(_ source: ByteStream) { makeNext = { _ in source.makeNext() } }
 
-    public func makeAsyncIterator() -> Iterator { Iterator(read: source.makeNext()) }
+    init(_ reader: DownloadReader) {
+        makeNext = { executor in { try await reader.next(on: executor) } }
+    }
+
+    /// The same bytes, read from the connection by a task of `executor`: that of their reader spares a change of threads.
+    public func read(on executor: (any TaskExecutor)?) -> DownloadBody {
+        var body = self
+        body.executor = executor
+        return body
+    }
+
+    public func makeAsyncIterator() -> Iterator { Iterator(read: makeNext(executor)) }
 
     public struct Iterator: AsyncIteratorProtocol {
         fileprivate let read: ByteStream.Next

@@ -5,30 +5,25 @@ import Synchronization
 /// Owns the task that reads the connection, and ends it when nobody reads any more.
 ///
 /// A task of its own, because a stalled connection must be given up while the reader is waiting inside `next`.
-final class DownloadReader: AsyncSequence, Sendable {
-    typealias Element = ByteBuffer
-    typealias Failure = any Error
-
-    struct Iterator: AsyncIteratorProtocol {
-        let reader: DownloadReader
-        func next() async throws -> ByteBuffer? { try await reader.next() }
-    }
-
+final class DownloadReader: Sendable {
     private let channel = Handoff<ByteBuffer>()
     private let task = Mutex<Task<Void, Never>?>(nil)
-    private let start: @Sendable (Handoff<ByteBuffer>) -> Task<Void, Never>
+    private let pump: DownloadPump
 
     init(_ response: HTTPClientResponse, length: Int64, watch: StallWatch, timeouts: S3Timeouts) {
-        let pump = DownloadPump(response: response, length: length, watch: watch, timeouts: timeouts)
-        start = { channel in Task { channel.finish(await pump.run(into: channel)) } }
+        pump = DownloadPump(response: response, length: length, watch: watch, timeouts: timeouts)
     }
 
     deinit { task.withLock { $0 }?.cancel() }
 
-    func makeAsyncIterator() -> Iterator { Iterator(reader: self) }
-
-    func next() async throws -> ByteBuffer? {
-        task.withLock { task in if task == nil { task = start(channel) } }
+    /// - Parameter executor: of the task that reads the connection; the first call decides.
+    func next(on executor: (any TaskExecutor)?) async throws -> ByteBuffer? {
+        task.withLock { task in
+            guard task == nil else { return }
+            task = Task(executorPreference: executor) { [pump, channel] in
+                channel.finish(await pump.run(into: channel))
+            }
+        }
         do {
             return try await channel.next()
         } catch let failure as StoreFailure {

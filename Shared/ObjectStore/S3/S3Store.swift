@@ -114,8 +114,9 @@ public final class S3Store: ObjectStore {
 
     func downloadBody(_ response: HTTPClientResponse, length: Int64) -> DownloadBody {
         let watch = StallWatch(time: time, timeouts: settings.timeouts)
-        let reader = DownloadReader(response, length: length, watch: watch, timeouts: settings.timeouts)
-        return DownloadBody(ByteStream(length: length, reader))
+        return DownloadBody(
+            DownloadReader(response, length: length, watch: watch, timeouts: settings.timeouts)
+        )
     }
 
     private func attempts(_ request: S3Request, keepsBody: Bool) async throws(StoreFailure)

@@ -41,4 +41,16 @@ struct ChecksumTests {
             #expect(crc32c.value == portable)
         }
     }
+
+    @Test("a long piece, taken in three lanes, gives what the tables give", arguments: [0, 5])
+    func lanes(start: Int) {
+        let lanes = 3 * 4_096
+        let bytes = (0..<5 * lanes).map { UInt8(truncatingIfNeeded: ($0 &* 2_654_435_761) >> 11) }
+        for count in [lanes - 1, lanes, lanes + 1, 2 * lanes + 9, 4 * lanes + 8_191] {
+            let portable = checksums_crc32c_portable(7, Array(bytes[start..<start + count]), count)
+            bytes.withUnsafeBytes {
+                #expect(checksums_crc32c(7, $0.baseAddress?.advanced(by: start), count) == portable)
+            }
+        }
+    }
 }
