@@ -18,7 +18,10 @@ struct StoreDownTests {
     }
 
     @Test(arguments: Outage.allCases) func bytesAreRefusedAndFilesStillGo(_ outage: Outage) async throws {
-        try await TestStack.with { stack in
+        var settings = StackSettings()
+        // A service that gets no processor for two seconds loses a lease of three, and then says that it was interrupted.
+        settings.sagaLeaseSeconds = 20
+        try await TestStack.with(settings) { stack in
             let kept = try await stack.store("kept.txt", "A bilby listens.")
             let doomed = try await stack.store("doomed.txt", "A bilby hides.")
             try await stack.becomesQuiet()

@@ -92,6 +92,23 @@ public final class RawConnection: Sendable {
         }
     }
 
+    /// Receives until the server closes.
+    ///
+    /// - Returns: how many bytes came; fewer than were sent after a reset, or when none came for 30 seconds.
+    public func countToEnd() async throws -> Int {
+        try await onThread { descriptor in
+            var limit = timeval(tv_sec: 30, tv_usec: 0)
+            setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+            var chunk = [UInt8](repeating: 0, count: 65_536)
+            var total = 0
+            while true {
+                let count = recv(descriptor, &chunk, chunk.count, 0)
+                guard count > 0 else { return total }
+                total += count
+            }
+        }
+    }
+
     /// Passes time in which the server should stay silent; true when it did.
     public func receiveNothing(forMilliseconds limit: Int) async throws -> Bool {
         try await onThread { descriptor in

@@ -17,6 +17,8 @@ final class ConnectionGuard: ChannelDuplexHandler {
     private var hasLineFeed = false
     private var scheduled: Scheduled<Void>?
     private var scheduledFor: NIODeadline?
+    /// When the client's system has taken all of the newest response. A channel that is closed before drops the rest.
+    private var sent: EventLoopFuture<Void>?
     private let logger: Logger
 
     init(limits: ConnectionLimits, now: NIODeadline, logger: Logger) {
@@ -103,9 +105,11 @@ final class ConnectionGuard: ChannelDuplexHandler {
             hasLineFeed = hasLineFeed || arrived.hasLineFeed
             arm(context)
         case is ChannelShouldQuiesceEvent:
-            if state.stop() { context.close(promise: nil) }
+            if state.stop() { whenSent(context) { $0.close(promise: nil) } }
+            timers.stop(at: context.eventLoop.now)
+            arm(context)
         case ChannelEvent.inputClosed where state.mode == .lingering:
-            context.close(promise: nil)
+            whenSent(context) { $0.close(promise: nil) }
         default:
             context.fireUserInboundEventTriggered(event)
         }
@@ -157,19 +161,30 @@ final class ConnectionGuard: ChannelDuplexHandler {
     }
 
     private func end(_ context: ChannelHandlerContext, _ data: NIOAny, _ promise: EventLoopPromise<Void>?) {
+        let written = promise ?? context.eventLoop.makePromise(of: Void.self)
+        sent = written.futureResult
         switch state.sentEnd() {
         case .proceed:
-            context.write(data, promise: promise)
+            context.write(data, promise: written)
         case .drain:
-            context.writeAndFlush(data, promise: promise)
+            context.writeAndFlush(data, promise: written)
             context.read()
         case .close:
-            context.writeAndFlush(data, promise: promise)
-            context.close(promise: nil)
+            context.writeAndFlush(data, promise: written)
+            whenSent(context) { $0.close(promise: nil) }
         case .linger:
-            context.writeAndFlush(data, promise: promise)
+            context.writeAndFlush(data, promise: written)
             linger(context)
         }
+    }
+
+    private func whenSent(
+        _ context: ChannelHandlerContext,
+        _ act: @escaping @Sendable (ChannelHandlerContext) -> Void
+    ) {
+        guard let sent else { return act(context) }
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        sent.whenComplete { _ in act(bound.value) }
     }
 
     func triggerUserOutboundEvent(
@@ -182,14 +197,14 @@ final class ConnectionGuard: ChannelDuplexHandler {
         }
         promise?.succeed()
         if state.mode == .lingering { return }
-        if state.finish() { linger(context) } else { context.close(promise: nil) }
+        if state.finish() { linger(context) } else { whenSent(context) { $0.close(promise: nil) } }
         arm(context)
     }
 
     /// Says goodbye and drops what still comes: closing at once would reset the connection and lose the answer.
     private func linger(_ context: ChannelHandlerContext) {
         timers.startedLinger(at: context.eventLoop.now)
-        context.close(mode: .output, promise: nil)
+        whenSent(context) { $0.close(mode: .output, promise: nil) }
         context.read()
     }
 
@@ -213,9 +228,8 @@ final class ConnectionGuard: ChannelDuplexHandler {
         guard context.eventLoop.now >= deadline else { return arm(context) }
         logger.debug("a client was too slow", metadata: ["wait": "\(expiry)"])
         switch expiry {
-        case .idle, .linger:
-            context.close(promise: nil)
-        case .header where timers.headBytes == 0:
+        case .idle, .linger,
+            .header where timers.headBytes == 0:
             context.close(promise: nil)
         case .header:
             expire(.headTimedOut, context)

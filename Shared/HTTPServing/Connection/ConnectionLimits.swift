@@ -19,7 +19,7 @@ public struct ConnectionLimits: Sendable, Equatable {
     /// After an early answer the rest of the body is dropped for at most this long, so that the answer is not lost in a
     /// reset (RFC 9112, section 9.6).
     public var lingerTimeout: Duration = .seconds(30)
-    /// How long that rest may bring no byte; then the connection ends.
+    /// How long that rest may bring no byte; then the connection ends. Also the whole time when the server is stopping.
     public var lingerStallTimeout: Duration = .seconds(5)
     /// The most one read(2) takes, a power of two. It begins small and grows while a client sends faster than that; large,
     /// because each buffer is a turn for every task on its way. A connection may keep `readsPerTurn` of them until it ends.

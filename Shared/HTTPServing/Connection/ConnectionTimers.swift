@@ -11,6 +11,7 @@ struct ConnectionTimers {
     private(set) var headBytes = 0
     private var headStart: NIODeadline?
     private var lingerEnd: NIODeadline?
+    private var isStopping = false
     var isReadOutstanding = false
 
     init(limits: ConnectionLimits, now: NIODeadline) {
@@ -35,7 +36,13 @@ struct ConnectionTimers {
 
     mutating func startedLinger(at now: NIODeadline) {
         since = now
-        lingerEnd = now + TimeAmount(limits.lingerTimeout)
+        lingerEnd = now + TimeAmount(isStopping ? limits.lingerStallTimeout : limits.lingerTimeout)
+    }
+
+    /// The server is going away: who has its answer may not hold it up.
+    mutating func stop(at now: NIODeadline) {
+        isStopping = true
+        lingerEnd = lingerEnd.map { min($0, now + TimeAmount(limits.lingerStallTimeout)) }
     }
 
     /// The next deadline, or nil when nothing is awaited from the client.

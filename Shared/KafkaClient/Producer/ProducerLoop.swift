@@ -50,7 +50,10 @@ final class ProducerLoop: @unchecked Sendable {
             rd_kafka_poll(handle, 50)
         }
         queue.end()
-        state.withLock { $0.isEnding = true }
+        state.withLock { state in
+            state.fatalError = state.fatalError ?? .fatal(of: handle)
+            state.isEnding = true
+        }
         destroy()
         let closers = state.withLock { state in
             state.isClosed = true

@@ -65,6 +65,16 @@ func addAnsweringRoutes(to router: Router<ServiceContext>, _ witness: Witness, _
             }
         )
     }
+    router.get("large") { _, _ in
+        Response(
+            status: .ok,
+            body: ResponseBody(contentLength: 8 << 20) { writer in
+                let bytes = ByteBuffer(repeating: 0x78, count: 128 << 10)
+                for _ in 0..<64 { try await writer.write(bytes) }
+                try await writer.finish(nil)
+            }
+        )
+    }
     router.get("short") { _, _ in
         Response(
             status: .ok,

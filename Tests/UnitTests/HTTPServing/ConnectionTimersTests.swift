@@ -43,4 +43,16 @@ struct LingeringTests {
         timers.progressed(at: Self.after(29))
         #expect(timers.deadline(Self.lingering())?.at == Self.after(30))
     }
+
+    @Test func aServerThatStopsWaitsForTheShortOne() {
+        var timers = ConnectionTimers(limits: limits, now: Self.start)
+        timers.startedLinger(at: Self.start)
+        timers.progressed(at: Self.after(9))
+        timers.stop(at: Self.after(10))
+        timers.progressed(at: Self.after(14))
+        #expect(timers.deadline(Self.lingering())?.at == Self.after(15))
+        timers.startedLinger(at: Self.after(20))
+        timers.progressed(at: Self.after(24))
+        #expect(timers.deadline(Self.lingering())?.at == Self.after(25))
+    }
 }
