@@ -110,7 +110,7 @@ struct SlowClientTests {
         }
     }
 
-    /// More than the systems on both ends take at once: the server has written all of it long before it is taken.
+    /// In one piece, and more than the systems on both ends take at once.
     @Test(arguments: [
         "GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
         "GET /large HTTP/1.0\r\n\r\n",

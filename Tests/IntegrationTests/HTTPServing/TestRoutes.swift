@@ -69,8 +69,7 @@ func addAnsweringRoutes(to router: Router<ServiceContext>, _ witness: Witness, _
         Response(
             status: .ok,
             body: ResponseBody(contentLength: 8 << 20) { writer in
-                let bytes = ByteBuffer(repeating: 0x78, count: 128 << 10)
-                for _ in 0..<64 { try await writer.write(bytes) }
+                try await writer.write(ByteBuffer(repeating: 0x78, count: 8 << 20))
                 try await writer.finish(nil)
             }
         )
