@@ -105,11 +105,11 @@ final class ConnectionGuard: ChannelDuplexHandler {
             hasLineFeed = hasLineFeed || arrived.hasLineFeed
             arm(context)
         case is ChannelShouldQuiesceEvent:
-            if state.stop() { closeIdle(context) }
+            if state.stop() { whenSent(context) { $0.close(promise: nil) } }
             timers.stop(at: context.eventLoop.now)
             arm(context)
         case ChannelEvent.inputClosed where state.mode == .lingering:
-            whenSent(context) { $1.close(promise: nil) }
+            whenSent(context) { $0.close(promise: nil) }
         default:
             context.fireUserInboundEventTriggered(event)
         }
@@ -171,7 +171,7 @@ final class ConnectionGuard: ChannelDuplexHandler {
             context.read()
         case .close:
             context.writeAndFlush(data, promise: written)
-            whenSent(context) { $1.close(promise: nil) }
+            whenSent(context) { $0.close(promise: nil) }
         case .linger:
             context.writeAndFlush(data, promise: written)
             linger(context)
@@ -180,16 +180,11 @@ final class ConnectionGuard: ChannelDuplexHandler {
 
     private func whenSent(
         _ context: ChannelHandlerContext,
-        _ act: @escaping @Sendable (ConnectionGuard, ChannelHandlerContext) -> Void
+        _ act: @escaping @Sendable (ChannelHandlerContext) -> Void
     ) {
-        guard let sent else { return act(self, context) }
-        let bound = NIOLoopBound((guard: self, context: context), eventLoop: context.eventLoop)
-        sent.whenComplete { _ in act(bound.value.guard, bound.value.context) }
-    }
-
-    /// A request that comes while the last response is still being taken is served all the same.
-    private func closeIdle(_ context: ChannelHandlerContext) {
-        whenSent(context) { if $0.state.isIdle { $1.close(promise: nil) } }
+        guard let sent else { return act(context) }
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        sent.whenComplete { _ in act(bound.value) }
     }
 
     func triggerUserOutboundEvent(
@@ -202,14 +197,14 @@ final class ConnectionGuard: ChannelDuplexHandler {
         }
         promise?.succeed()
         if state.mode == .lingering { return }
-        if state.finish() { linger(context) } else { whenSent(context) { $1.close(promise: nil) } }
+        if state.finish() { linger(context) } else { whenSent(context) { $0.close(promise: nil) } }
         arm(context)
     }
 
     /// Says goodbye and drops what still comes: closing at once would reset the connection and lose the answer.
     private func linger(_ context: ChannelHandlerContext) {
         timers.startedLinger(at: context.eventLoop.now)
-        whenSent(context) { $1.close(mode: .output, promise: nil) }
+        whenSent(context) { $0.close(mode: .output, promise: nil) }
         context.read()
     }
 
@@ -233,10 +228,15 @@ final class ConnectionGuard: ChannelDuplexHandler {
         guard context.eventLoop.now >= deadline else { return arm(context) }
         logger.debug("a client was too slow", metadata: ["wait": "\(expiry)"])
         switch expiry {
-        case .header where timers.headBytes > 0: expire(.headTimedOut, context)
-        case .body where state.mode == .serving: expire(.bodyStalled, context)
-        case .idle: closeIdle(context)
-        case .header, .body, .linger: context.close(promise: nil)
+        case .idle, .linger,
+            .header where timers.headBytes == 0:
+            context.close(promise: nil)
+        case .header:
+            expire(.headTimedOut, context)
+        case .body where state.mode == .serving:
+            expire(.bodyStalled, context)
+        case .body:
+            context.close(promise: nil)
         }
     }
 
