@@ -217,11 +217,12 @@ let package = Package(
             ]
         ),
 
+        .systemLibrary(name: "CSpawn", path: "Tests/CSpawn"),
         .target(
             name: "TestSupport",
             dependencies: [
-                "AccessTokens", "Determinism", "Digests", "EventContracts", "FaultPoints", "KafkaClient",
-                "Leases", "ObjectStore", "PostgresClient", "SagaEngine", "ServiceBootstrap",
+                "AccessTokens", "CSpawn", "Determinism", "Digests", "EventContracts", "FaultPoints",
+                "KafkaClient", "Leases", "ObjectStore", "PostgresClient", "SagaEngine", "ServiceBootstrap",
                 "ServiceParts", "TransactionalOutbox", asyncHTTPClient, logging, nioCore, nioHTTP1,
             ],
             path: "Tests/TestSupport",

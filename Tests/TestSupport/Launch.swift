@@ -1,5 +1,5 @@
+import CSpawn
 import Foundation
-import Synchronization
 
 /// One `posix_spawn` with each output in a pipe.
 ///
@@ -17,19 +17,17 @@ struct Launch: Sendable {
         self.environment = environment.map { "\($0.key)=\($0.value)" }
     }
 
-    /// Must be called on a thread that outlives the child.
+    /// Must be called on a thread that outlives the child. The child inherits nothing else: with the end of a pipe or of a
+    /// connection in a stranger's hands, whoever waits for it to be closed would wait for the stranger too.
     func run() throws -> (pid_t, output: FileHandle, errors: FileHandle) {
-        try ClosingPipe.spawning.withLock { _ in try spawn() }
-    }
-
-    private func spawn() throws -> (pid_t, output: FileHandle, errors: FileHandle) {
-        let (output, errors) = (try ClosingPipe(), try ClosingPipe())
+        let (output, errors) = (try OutputPipe(), try OutputPipe())
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_adddup2(&actions, output.writeEnd, 1)
         posix_spawn_file_actions_adddup2(&actions, errors.writeEnd, 2)
+        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
 
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
@@ -52,18 +50,13 @@ struct Launch: Sendable {
     }
 }
 
-/// A pipe that no other child inherits, as long as children are spawned one at a time. Otherwise a server that another test
-/// spawns at the same moment keeps the end for writing open, and the output of a command that has ended never does.
-private struct ClosingPipe {
-    static let spawning = Mutex(())
-
+private struct OutputPipe {
     let readEnd: FileHandle
     let writeEnd: Int32
 
     init() throws {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { throw TestProgramFailure.notStarted("pipe", errno: errno) }
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         readEnd = FileHandle(fileDescriptor: ends[0], closeOnDealloc: true)
         writeEnd = ends[1]
     }

@@ -1,3 +1,4 @@
+internal import CSpawn
 internal import Dispatch
 internal import Foundation
 public import PostgresClient
@@ -182,6 +183,8 @@ public final class ThrowawayCluster: Sendable {
         for descriptor: Int32 in 0...2 {
             posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_RDWR, 0)
         }
+        // The server outlives this call; connections of other tests are not to stay open because of it.
+        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
         let arguments = command.map { strdup($0) } + [nil]
         defer { for argument in arguments { free(argument) } }
         var pid: pid_t = 0

@@ -203,7 +203,7 @@ final class ConnectionGuard: ChannelDuplexHandler {
 
     /// Says goodbye and drops what still comes: closing at once would reset the connection and lose the answer.
     private func linger(_ context: ChannelHandlerContext) {
-        timers.startedLinger(at: context.eventLoop.now)
+        timers.startedLinger(at: context.eventLoop.now, isStopping: state.isStopping)
         whenSent(context) { $0.close(mode: .output, promise: nil) }
         context.read()
     }
@@ -228,15 +228,13 @@ final class ConnectionGuard: ChannelDuplexHandler {
         guard context.eventLoop.now >= deadline else { return arm(context) }
         logger.debug("a client was too slow", metadata: ["wait": "\(expiry)"])
         switch expiry {
-        case .idle, .linger,
-            .header where timers.headBytes == 0:
-            context.close(promise: nil)
-        case .header:
-            expire(.headTimedOut, context)
-        case .body where state.mode == .serving:
-            expire(.bodyStalled, context)
-        case .body:
-            context.close(promise: nil)
+        case .header where timers.headBytes > 0: expire(.headTimedOut, context)
+        case .body where state.mode == .serving: expire(.bodyStalled, context)
+        case .idle where context.unsentByteCount > 0:
+            // Whoever takes nothing of it at all is the meter's to end.
+            timers.progressed(at: context.eventLoop.now)
+            arm(context)
+        case .idle, .header, .body, .linger: context.close(promise: nil)
         }
     }
 

@@ -11,7 +11,6 @@ struct ConnectionTimers {
     private(set) var headBytes = 0
     private var headStart: NIODeadline?
     private var lingerEnd: NIODeadline?
-    private var isStopping = false
     var isReadOutstanding = false
 
     init(limits: ConnectionLimits, now: NIODeadline) {
@@ -34,14 +33,13 @@ struct ConnectionTimers {
         since = now
     }
 
-    mutating func startedLinger(at now: NIODeadline) {
+    mutating func startedLinger(at now: NIODeadline, isStopping: Bool) {
         since = now
         lingerEnd = now + TimeAmount(isStopping ? limits.lingerStallTimeout : limits.lingerTimeout)
     }
 
     /// The server is going away: who has its answer may not hold it up.
     mutating func stop(at now: NIODeadline) {
-        isStopping = true
         lingerEnd = lingerEnd.map { min($0, now + TimeAmount(limits.lingerStallTimeout)) }
     }
 

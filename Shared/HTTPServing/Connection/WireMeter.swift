@@ -50,15 +50,22 @@ final class WireMeter: ChannelDuplexHandler {
 
     private func look(_ context: ChannelHandlerContext) {
         isTicking = false
-        let buffered = try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)
-        guard let buffered, buffered > 0 else {
+        let unsent = context.unsentByteCount
+        guard unsent > 0 else {
             quietTicks = 0
             return
         }
-        let taken = sentBytes - Int64(buffered)
+        let taken = sentBytes - Int64(unsent)
         quietTicks = taken == takenBytes ? quietTicks + 1 : 0
         takenBytes = taken
         if quietTicks >= 2 { return context.close(promise: nil) }
         tick(context)
+    }
+}
+
+extension ChannelHandlerContext {
+    /// Bytes of ours that the system has not taken yet: closing the channel drops them.
+    var unsentByteCount: Int {
+        (try? channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
     }
 }

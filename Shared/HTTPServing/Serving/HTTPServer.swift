@@ -45,7 +45,9 @@ public struct HTTPServer: Service {
     private let ports: AsyncStream<Int>
     private let portSource: AsyncStream<Int>.Continuation
 
-    /// - Parameter router: complete; routes added later are not served.
+    /// - Parameters:
+    ///   - router: complete; routes added later are not served.
+    ///   - eventLoops: of connections; they must outlive `run()`. The process's own unless told.
     public init(
         _ settings: HTTPServerSettings,
         router: Router<ServiceContext>,
@@ -87,10 +89,26 @@ public struct HTTPServer: Service {
         return nil
     }
 
+    /// - Throws: `CannotListen` when the address cannot be had.
     public func run() async throws {
         defer { portSource.finish() }
-        try await server.run()
+        do {
+            try await server.run()
+        } catch let error as IOError where CannotListen.codes.contains(error.errnoCode) {
+            throw CannotListen(host: settings.host, port: settings.port, code: error.errnoCode)
+        }
     }
+}
+
+/// The system does not give out the address: another program has it, this machine has not, or it takes a privilege.
+public struct CannotListen: Error, CustomStringConvertible {
+    static let codes: Set = [EADDRINUSE, EADDRNOTAVAIL, EACCES]
+
+    let host: String
+    let port: Int
+    let code: CInt
+
+    public var description: String { "cannot listen on \(host):\(port): \(String(cString: strerror(code)))" }
 }
 
 /// Tells scripts which port was free.

@@ -74,6 +74,17 @@ struct SlowClientTests {
         }
     }
 
+    /// The response is long over for its handler, and its client is still taking it.
+    @Test func aConnectionIsNotIdleWhileItsResponseIsTaken() async throws {
+        try await TestServer.run(limits { $0.idleTimeout = .milliseconds(100) }) { server in
+            let connection = try server.connect(receiveBufferBytes: 4_096)
+            try await connection.send("GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+            let other = try server.connect()
+            #expect(try await other.receiveNothing(forMilliseconds: 500))
+            #expect(try await connection.countToEnd() > 8 << 20)
+        }
+    }
+
     @Test func aClientThatDoesNotReadIsCutOff() async throws {
         try await TestServer.run(limits { $0.writeStallTimeout = .milliseconds(400) }) { server in
             let connection = try server.connect(receiveBufferBytes: 4_096)
@@ -151,6 +162,19 @@ struct SlowClientTests {
             #expect(sent.load(ordering: .relaxed) < 32 << 20)
             connection.reset()
             _ = await sending.result
+        }
+    }
+}
+
+@Suite("An address that cannot be had")
+struct AddressTests {
+    @Test func isToldPlainly() async throws {
+        try await TestServer.run { first in
+            let failure = await #expect(throws: CannotListen.self) {
+                try await TestServer.run(port: first.port) { _ in }
+            }
+            let address = "127.0.0.1:\(first.port)"
+            #expect(failure?.description == "cannot listen on \(address): Address already in use")
         }
     }
 }

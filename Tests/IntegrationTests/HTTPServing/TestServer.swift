@@ -64,7 +64,7 @@ func until(_ condition: () -> Bool) async throws {
     Issue.record("what was waited for did not happen")
 }
 
-/// A server in this process on a free port.
+/// A server in this process, on a free port unless told.
 struct TestServer {
     let port: Int
     let witness: Witness
@@ -73,6 +73,7 @@ struct TestServer {
 
     static func run(
         _ limits: ConnectionLimits = ConnectionLimits(),
+        port: Int = 0,
         _ body: (TestServer) async throws -> Void
     ) async throws {
         let (witness, time, metrics) = (Witness(), SystemTime(), MetricsRegistry())
@@ -85,7 +86,7 @@ struct TestServer {
             addAnsweringRoutes(to: router, witness, gate)
         }
         let server = HTTPServer(
-            HTTPServerSettings(limits: limits),
+            HTTPServerSettings(port: port, limits: limits),
             router: router,
             metrics: metrics,
             time: time,
@@ -95,7 +96,7 @@ struct TestServer {
         let group = ServiceGroup(services: [server], logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
-            let port = try #require(await server.listeningPort())
+            guard let port = await server.listeningPort() else { return try await tasks.waitForAll() }
             try await body(TestServer(port: port, witness: witness, health: health, group: group))
             gate.open()
             await group.triggerGracefulShutdown()

@@ -111,7 +111,7 @@ extension TestStack {
         try? FileManager.default.removeItem(atPath: portFile)
         let child = try await TestProgram.launch(
             program.rawValue,
-            arguments(of: program),
+            try arguments(of: program),
             environment: environment(of: program).merging(extra) { _, new in new }
         )
         running.withLock { $0[program] = child }
@@ -133,8 +133,8 @@ extension TestStack {
 
     private func portFile(of program: StackProgram) -> String { "\(folder)/\(program.rawValue).port" }
 
-    private func arguments(of program: StackProgram) -> [String] {
-        let port = ports.withLock { $0[program] } ?? 0
+    private func arguments(of program: StackProgram) throws -> [String] {
+        let port = try ports.withLock { $0[program] } ?? freePort()
         let common = ["--port", "\(port)", "--port-file", portFile(of: program)]
         return switch program {
         case .devStore:

@@ -30,14 +30,14 @@ struct LingeringTests {
     @Test func aSilentClientGetsTheShortLimit() {
         var timers = ConnectionTimers(limits: limits, now: Self.start)
         // What was awaited before does not count.
-        timers.startedLinger(at: Self.after(10))
+        timers.startedLinger(at: Self.after(10), isStopping: false)
         #expect(timers.deadline(Self.lingering())?.at == Self.after(15))
         #expect(timers.deadline(Self.lingering())?.expiry == .linger)
     }
 
     @Test func whoGoesOnSendingGetsTheLongOne() {
         var timers = ConnectionTimers(limits: limits, now: Self.start)
-        timers.startedLinger(at: Self.start)
+        timers.startedLinger(at: Self.start, isStopping: false)
         timers.progressed(at: Self.after(4))
         #expect(timers.deadline(Self.lingering())?.at == Self.after(9))
         timers.progressed(at: Self.after(29))
@@ -46,12 +46,12 @@ struct LingeringTests {
 
     @Test func aServerThatStopsWaitsForTheShortOne() {
         var timers = ConnectionTimers(limits: limits, now: Self.start)
-        timers.startedLinger(at: Self.start)
+        timers.startedLinger(at: Self.start, isStopping: false)
         timers.progressed(at: Self.after(9))
         timers.stop(at: Self.after(10))
         timers.progressed(at: Self.after(14))
         #expect(timers.deadline(Self.lingering())?.at == Self.after(15))
-        timers.startedLinger(at: Self.after(20))
+        timers.startedLinger(at: Self.after(20), isStopping: true)
         timers.progressed(at: Self.after(24))
         #expect(timers.deadline(Self.lingering())?.at == Self.after(25))
     }

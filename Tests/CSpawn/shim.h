@@ -1,0 +1,5 @@
+#pragma once
+#include <spawn.h>
+
+// glibc declares it for _GNU_SOURCE alone, which Swift's view of glibc does without.
+extern int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int from);
