@@ -232,9 +232,8 @@ let package = Package(
             "Benchmarks",
             in: "Tests",
             [
-                "AccessTokens", "CLibpq", "CRdkafka", "Determinism", "Digests", "EventContracts",
-                "ObjectStore", "PostgresClient", "ServiceBootstrap", "TransactionalOutbox", hummingbird,
-                logging, nioCore,
+                "AccessTokens", "CLibpq", "CRdkafka", "Determinism", "Digests", "EventContracts", "ObjectStore",
+                "PostgresClient", "ServiceBootstrap", "TransactionalOutbox", hummingbird, logging, nioCore,
             ],
             exclude: ["boto3_baselines.py"]
         ),

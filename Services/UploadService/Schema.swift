@@ -92,5 +92,10 @@ enum Schema {
         ),
         Migration(number: 25, name: "outbox_ids", sql: OutboxSchema.version4),
         Migration(number: 26, name: "outbox_tick_ids", sql: OutboxSchema.version5),
+        Migration(
+            number: 27,
+            name: "quota_charges",
+            sql: String(decoding: PackageResources.m0016_quota_charges_sql, as: UTF8.self)
+        ),
     ]
 }
