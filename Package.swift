@@ -69,7 +69,6 @@ func tests(_ name: String, exclude: [String] = []) -> Target {
     .testTarget(
         name: name,
         dependencies: everything,
-        path: "Tests/\(name)",
         exclude: exclude,
         swiftSettings: strict
     )
@@ -232,8 +231,9 @@ let package = Package(
             "Benchmarks",
             in: "Tests",
             [
-                "AccessTokens", "CLibpq", "CRdkafka", "Determinism", "Digests", "EventContracts", "ObjectStore",
-                "PostgresClient", "ServiceBootstrap", "TransactionalOutbox", hummingbird, logging, nioCore,
+                "AccessTokens", "CLibpq", "CRdkafka", "Determinism", "Digests", "EventContracts",
+                "ObjectStore", "PostgresClient", "ServiceBootstrap", "TransactionalOutbox", hummingbird,
+                logging, nioCore,
             ],
             exclude: ["boto3_baselines.py"]
         ),
