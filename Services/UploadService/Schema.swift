@@ -97,5 +97,10 @@ enum Schema {
             name: "quota_charges",
             sql: String(decoding: PackageResources.m0016_quota_charges_sql, as: UTF8.self)
         ),
+        Migration(
+            number: 28,
+            name: "row_checks",
+            sql: String(decoding: PackageResources.m0017_row_checks_sql, as: UTF8.self)
+        ),
     ]
 }
