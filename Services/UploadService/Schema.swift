@@ -102,5 +102,10 @@ enum Schema {
             name: "row_checks",
             sql: String(decoding: PackageResources.m0017_row_checks_sql, as: UTF8.self)
         ),
+        Migration(
+            number: 29,
+            name: "valid_rows",
+            sql: String(decoding: PackageResources.m0018_valid_rows_sql, as: UTF8.self)
+        ),
     ]
 }

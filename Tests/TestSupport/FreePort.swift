@@ -6,7 +6,7 @@ public struct NoFreePort: Error {}
 /// A port of loopback for a server that is to have the same one whenever it is started.
 ///
 /// It lies below the kernel's ephemeral range (32768…), so that no outgoing connection takes it while the server is down,
-/// and is handed out once only.
+/// and is handed out once only in a process.
 public func freePort() throws -> Int {
     for _ in 0..<1_000 {
         let port = in_port_t.random(in: 10_000..<20_000)

@@ -50,13 +50,14 @@ struct Launch: Sendable {
     }
 }
 
+/// Not for children of anybody else either.
 private struct OutputPipe {
     let readEnd: FileHandle
     let writeEnd: Int32
 
     init() throws {
         var ends: [Int32] = [-1, -1]
-        guard pipe(&ends) == 0 else { throw TestProgramFailure.notStarted("pipe", errno: errno) }
+        guard pipe2(&ends, O_CLOEXEC) == 0 else { throw TestProgramFailure.notStarted("pipe2", errno: errno) }
         readEnd = FileHandle(fileDescriptor: ends[0], closeOnDealloc: true)
         writeEnd = ends[1]
     }

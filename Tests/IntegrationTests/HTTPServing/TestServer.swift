@@ -64,6 +64,9 @@ func until(_ condition: () -> Bool) async throws {
     Issue.record("what was waited for did not happen")
 }
 
+/// The server ended before it listened, and had no reason to.
+private struct NeverListened: Error {}
+
 /// A server in this process, on a free port unless told.
 struct TestServer {
     let port: Int
@@ -96,7 +99,10 @@ struct TestServer {
         let group = ServiceGroup(services: [server], logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
-            guard let port = await server.listeningPort() else { return try await tasks.waitForAll() }
+            guard let port = await server.listeningPort() else {
+                try await tasks.waitForAll()
+                throw NeverListened()
+            }
             try await body(TestServer(port: port, witness: witness, health: health, group: group))
             gate.open()
             await group.triggerGracefulShutdown()

@@ -37,7 +37,7 @@ struct RowCheckTests {
     @Test func noOtherUpload() async throws {
         try await withRows { pool in
             for wrong: Statement in [
-                "UPDATE uploads SET state = 'LOST'",
+                "UPDATE uploads SET state = 'LOST', failure_reason = 'x'",
                 "UPDATE uploads SET state = 'FAILED'",
                 "UPDATE uploads SET failure_reason = 'x'",
                 "UPDATE uploads SET declared_size = -1",

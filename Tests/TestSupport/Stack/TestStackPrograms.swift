@@ -134,18 +134,22 @@ extension TestStack {
     private func portFile(of program: StackProgram) -> String { "\(folder)/\(program.rawValue).port" }
 
     private func arguments(of program: StackProgram) throws -> [String] {
-        let port = try ports.withLock { $0[program] } ?? freePort()
-        let common = ["--port", "\(port)", "--port-file", portFile(of: program)]
-        return switch program {
+        switch program {
         case .devStore:
-            common + [
+            try common(program) + [
                 "--data", "\(folder)/store", "--bucket", Self.bucket,
                 "--access-key", Self.accessKey, "--secret-key", Self.secretKey,
             ]
         case .devBroker:
-            common + ["--topics", "waybill.files.v1:6,waybill.index.v1:6,waybill.side.v1:2"]
+            try common(program) + ["--topics", "waybill.files.v1:6,waybill.index.v1:6,waybill.side.v1:2"]
         case .outboxRelay, .indexerService, .uploadService: []
         }
+    }
+
+    /// The same port whenever it is started.
+    private func common(_ program: StackProgram) throws -> [String] {
+        let port = try ports.withLock { $0[program] } ?? freePort()
+        return ["--port", "\(port)", "--port-file", portFile(of: program)]
     }
 
     /// As the services are told it.
