@@ -233,12 +233,4 @@ final class IndexerWorld: Sendable {
         }
         return ends
     }
-
-    /// Drives sagas until none is left.
-    func settle(within limit: Duration = .seconds(20)) async throws {
-        try await eventually(within: limit, "no saga left") {
-            try await driveDue()
-            return try await sagaCount() == 0
-        }
-    }
 }

@@ -50,6 +50,25 @@ extension IndexerWorld {
 
     // MARK: The sagas
 
+    /// Drives sagas until none is left. A slow machine is no failure: only when none has ended for `limit`, this gives up.
+    func settle(within limit: Duration = .seconds(20)) async throws {
+        var left = try await sagaCount()
+        while left > 0 {
+            let before = left
+            try await eventually(within: limit, "fewer than \(before) sagas left") {
+                try await driveDue()
+                left = try await sagaCount()
+                if left >= before { throw SagasLeft(description: try await sagasLeft()) }
+                return true
+            }
+        }
+    }
+
+    private func sagasLeft() async throws -> String {
+        try await pool.query(Statements.sagasLeft).map { row throws(DatabaseError) in try row.text(0) }
+            .joined(separator: "; ")
+    }
+
     func sagaCount() async throws -> Int64 {
         try await pool.query(Statements.sagaCount).first?.int64(0) ?? -1
     }
@@ -62,6 +81,11 @@ extension IndexerWorld {
 
     private enum Statements {
         static let sagaCount: Statement = "SELECT count(*) FROM sagas"
+        static let sagasLeft: Statement = """
+            SELECT format('%s after %s, %s failures, leased %s, due %s: %s', kind, log, attempts,
+                          lease_until > clock_timestamp(), wake_at <= clock_timestamp(), last_failure)
+              FROM sagas LIMIT 5
+            """
         static let hurry: Statement = "UPDATE sagas SET wake_at = clock_timestamp()"
         static let abandonLeases: Statement = "UPDATE sagas SET lease_until = '-infinity'"
     }
@@ -125,4 +149,9 @@ struct DocumentRow: Equatable, Sendable {
             )
         }
     }
+}
+
+/// What kept sagas from their end, for whoever reads why a test failed.
+private struct SagasLeft: Error, CustomStringConvertible {
+    let description: String
 }

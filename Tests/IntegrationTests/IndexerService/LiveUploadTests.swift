@@ -95,7 +95,8 @@ struct LiveUploadTests {
             }
             try await race(world, [doom, { _ = try await world.driveDue() }])
             try await doom()
-            try await world.settle(within: .seconds(60))
+            // Longer than the lease of a saga whose end could not be written down.
+            try await world.settle(within: .seconds(90))
 
             let (kept, doomed) = (try await numbers("COMPLETED", world), try await numbers("EXPIRED", world))
             #expect(
