@@ -171,12 +171,18 @@ private func read(
 ) {
     var partial: [UInt8] = []
     while true {
-        let bytes = source.availableData
+        let bytes = [UInt8](source.availableData)
         if bytes.isEmpty { break }
-        partial.append(contentsOf: bytes)
-        let pieces = partial.split(separator: 10, omittingEmptySubsequences: false)
-        partial = Array(pieces.last ?? [])
-        let lines = pieces.dropLast().map { String(decoding: $0, as: UTF8.self) }
+        // What was read before is not looked at again: a line may be megabytes.
+        let pieces = bytes.split(separator: 10, omittingEmptySubsequences: false)
+        var lines: [String] = []
+        for (index, piece) in pieces.enumerated() {
+            if index > 0 {
+                lines.append(String(decoding: partial, as: UTF8.self))
+                partial = []
+            }
+            partial += piece
+        }
         watched.change { facts in
             facts.output[keyPath: stream] += bytes
             facts.lines += lines
