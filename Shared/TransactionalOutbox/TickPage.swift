@@ -1,4 +1,5 @@
 public import PostgresClient
+internal import Synchronization
 
 /// How much is read at once.
 public struct PageLimits: Sendable {
@@ -10,6 +11,9 @@ public struct PageLimits: Sendable {
         self.rowCount = rowCount
         self.byteCount = byteCount
     }
+
+    /// What a row may have for a page of such rows to stay within `byteCount`.
+    var share: Int { byteCount / max(1, rowCount) }
 
     /// Whether there may be more behind a page of `rows`. A page that is smaller than both limits is all that was left.
     public func areReached(by rows: [OutboxRow]) -> Bool {
@@ -47,6 +51,29 @@ extension TickStore {
               ) tick
         ) measured
          WHERE coalesce(bytes_before, 0) < $6 AND $7 = current_setting('waybill.incarnation', true) ORDER BY id
+        """
+    /// The same without a window, which is dearer than everything else of it. A row that is larger than its share of a page comes
+    /// without its content.
+    static let smallRows: Statement = """
+        SELECT id, topic, key, version,
+               CASE WHEN octet_length(payload) + pg_column_size(headers) <= $6 THEN headers END,
+               CASE WHEN octet_length(payload) + pg_column_size(headers) <= $6 THEN payload END
+          FROM (
+              (SELECT id, topic, key, version, headers, payload FROM outbox
+                WHERE id > greatest($3, $4::bigint - 1)
+                  AND tx >= pg_snapshot_xmax($1::pg_snapshot)
+                  AND pg_visible_in_snapshot(tx, $2::pg_snapshot)
+                ORDER BY id LIMIT $5)
+              UNION ALL
+              SELECT late.*
+                FROM unnest(ARRAY(SELECT pg_snapshot_xip($1::pg_snapshot))) AS under_way (tx),
+                     LATERAL (SELECT id, topic, key, version, headers, payload FROM outbox
+                               WHERE (outbox.tx, id) > (under_way.tx, $3) AND outbox.tx <= under_way.tx
+                               ORDER BY outbox.tx, id LIMIT $5) late
+               WHERE pg_visible_in_snapshot(under_way.tx, $2::pg_snapshot)
+              ORDER BY id LIMIT $5
+          ) tick
+         WHERE $7 = current_setting('waybill.incarnation', true) ORDER BY id
         """
     private static let retained: Statement = """
         SELECT id, topic, key, version, headers, payload FROM (
@@ -98,20 +125,34 @@ extension TickStore {
         limits: PageLimits = PageLimits()
     ) async throws(TickFailure) -> [OutboxRow] {
         guard let to = position.to else { return [] }
-        do throws(DatabaseError) {
-            return try await walk(
+        func rows(_ statement: Statement, _ byteCount: Int) async throws(DatabaseError) -> Rows {
+            try await walk(
                 BoundStatement(
-                    Self.page,
+                    statement,
                     position.from,
                     to,
                     id,
                     position.newID,
                     limits.rowCount,
-                    limits.byteCount,
+                    byteCount,
                     position.leader.incarnation
                 )
-            ).map(outboxRow)
+            )
+        }
+        do throws(DatabaseError) {
+            if !largeRows.wereRead, let page = try small(await rows(Self.smallRows, limits.share)) {
+                return page
+            }
+            let page = try await rows(Self.page, limits.byteCount).map(outboxRow)
+            largeRows.wereRead = page.contains { $0.payload.count + $0.headers.bytes.count > limits.share }
+            return page
         } catch { throw .database(error) }
+    }
+
+    /// - Returns: nil when one came without its content.
+    private func small(_ rows: Rows) throws(DatabaseError) -> [OutboxRow]? {
+        for row in rows { if try row.isNull(5) { return nil } }
+        return try rows.map(outboxRow)
     }
 
     /// Published rows that have not been truncated yet, in the order of ids. None when the server is another one: to finish the
@@ -157,4 +198,14 @@ func outboxRow(_ row: Row) throws(DatabaseError) -> OutboxRow {
         headers: headers,
         payload: try row.bytes(5)
     )
+}
+
+/// Whether the page read last had a row larger than its share: then the next may have one too. A hint, for whoever shares it.
+final class LargeRows: Sendable {
+    private let flag = Atomic(false)
+
+    var wereRead: Bool {
+        get { flag.load(ordering: .relaxed) }
+        set { flag.store(newValue, ordering: .relaxed) }
+    }
 }

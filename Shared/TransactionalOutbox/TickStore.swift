@@ -7,6 +7,7 @@ public import PostgresClient
 /// the server takes the relay back to an earlier position, where it repeats what it has published since.
 public struct TickStore: Sendable {
     let pool: PostgresPool
+    let largeRows = LargeRows()
 
     public init(_ pool: PostgresPool) { self.pool = pool }
 

@@ -64,13 +64,16 @@ struct PlanTests {
     private func expectCheapPages(_ world: OutboxWorld, _ tick: TickPosition, _ when: String) async throws {
         let to = try #require(tick.to)
         let last = tick.lastID
-        for kind in ["custom", "generic"] {
+        for (kind, statement) in [
+            ("custom", TickStore.page), ("generic", TickStore.page), ("custom", TickStore.smallRows),
+            ("generic", TickStore.smallRows),
+        ] {
             for after in [last, last + 100_000, last + 199_000] {
                 let values = [
                     tick.from, to, "\(after)", "\(tick.newID)", "\(Self.pageLimit)", "8000000",
                     tick.leader.incarnation,
                 ]
-                let plan = try await explain(world, TickStore.page, values, kind)
+                let plan = try await explain(world, statement, values, kind)
                 let count = touched(plan)
                 #expect(
                     count <= 3 * Self.pageLimit,

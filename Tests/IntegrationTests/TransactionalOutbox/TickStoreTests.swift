@@ -2,7 +2,8 @@ import PostgresClient
 import ServiceBootstrap
 import TestSupport
 import Testing
-import TransactionalOutbox
+
+@testable import TransactionalOutbox
 
 @Suite("A tick's position", .timeLimit(.minutes(1)))
 struct TickStoreTests {
@@ -49,6 +50,29 @@ struct TickStoreTests {
             // One row is always read, whatever its size.
             let tiny = PageLimits(rowCount: 100, byteCount: 1)
             #expect(try await ticks.page(of: tick, after: tick.lastID, limits: tiny).count == 1)
+        }
+    }
+
+    /// Small rows come without their sizes being added up; one that is larger than its share changes that until it is past.
+    @Test func nothingIsLeftOutAroundALargeRow() async throws {
+        try await OutboxWorld.with { world in
+            let ticks = TickStore(world.pool)
+            let sizes = [10, 20, 5_000, 10, 0, 30, 40, 4_000, 4_000, 50, 60, 70, 80, 90, 100]
+            for (number, size) in sizes.enumerated() { try await world.change("k\(number)", byteCount: size) }
+            let start = try await ticks.adopt(epoch: 1)
+            let tick = try #require(try await ticks.begin(after: start))
+            let limits = PageLimits(rowCount: 3, byteCount: 6_000)
+            var (read, hints, isMore) = ([OutboxRow](), [Bool](), true)
+            while isMore {
+                let page = try await ticks.page(of: tick, after: read.last?.id ?? tick.lastID, limits: limits)
+                #expect(page.dropLast().reduce(0) { $0 + $1.payload.count } < limits.byteCount)
+                hints.append(ticks.largeRows.wereRead)
+                read += page
+                isMore = limits.areReached(by: page)
+            }
+            #expect(read.map(\.key) == (0..<15).map { "k\($0)" })
+            #expect(zip(read, sizes).allSatisfy { $0.payload.count >= $1 })
+            #expect(hints.contains(true) && hints.first == true && hints.last == false)
         }
     }
 
