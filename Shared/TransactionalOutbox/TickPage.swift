@@ -7,13 +7,14 @@ public struct PageLimits: Sendable {
     /// Of payloads and headers together; a single row may be larger.
     public let byteCount: Int
 
+    /// At least 1 of each: an empty page is the end of a tick.
     public init(rowCount: Int = 2_000, byteCount: Int = 8 << 20) {
-        self.rowCount = rowCount
-        self.byteCount = byteCount
+        self.rowCount = max(1, rowCount)
+        self.byteCount = max(1, byteCount)
     }
 
     /// What a row may have for a page of such rows to stay within `byteCount`.
-    var share: Int { byteCount / max(1, rowCount) }
+    var share: Int { byteCount / rowCount }
 
     /// Whether there may be more behind a page of `rows`. A page that is smaller than both limits is all that was left.
     public func areReached(by rows: [OutboxRow]) -> Bool {
@@ -56,8 +57,8 @@ extension TickStore {
     /// without its content.
     static let smallRows: Statement = """
         SELECT id, topic, key, version,
-               CASE WHEN octet_length(payload) + pg_column_size(headers) <= $6 THEN headers END,
-               CASE WHEN octet_length(payload) + pg_column_size(headers) <= $6 THEN payload END
+               CASE WHEN octet_length(payload) + pg_column_size(headers) <= $6::bigint THEN headers END,
+               CASE WHEN octet_length(payload) + pg_column_size(headers) <= $6::bigint THEN payload END
           FROM (
               (SELECT id, topic, key, version, headers, payload FROM outbox
                 WHERE id > greatest($3, $4::bigint - 1)
@@ -144,7 +145,7 @@ extension TickStore {
                 return page
             }
             let page = try await rows(Self.page, limits.byteCount).map(outboxRow)
-            largeRows.wereRead = page.contains { $0.payload.count + $0.headers.bytes.count > limits.share }
+            largeRows.wereRead = page.contains { $0.byteCount > limits.share }
             return page
         } catch { throw .database(error) }
     }

@@ -103,7 +103,9 @@ struct FailoverTests {
                 lastID: tick.lastID,
                 newID: tick.newID
             )
-            #expect(try await ticks.page(of: former, after: tick.lastID).isEmpty)
+            for limits in [PageLimits(), PageLimits(byteCount: 1)] {
+                #expect(try await ticks.page(of: former, after: tick.lastID, limits: limits).isEmpty)
+            }
             await #expect(throws: TickFailure.fenced) { try await ticks.advance(former, to: 9) }
             await #expect(throws: TickFailure.fenced) { try await ticks.end(former) }
             await #expect(throws: TickFailure.fenced) {

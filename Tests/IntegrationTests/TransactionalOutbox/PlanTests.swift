@@ -29,6 +29,9 @@ struct PlanTests {
     private static let explain: Statement = "SELECT explain($1, $2, $3)"
     private static let analyze: Statement = "ANALYZE outbox"
     private static let pageLimit = 500
+    private static let pages = ["custom", "generic"].flatMap {
+        [($0, TickStore.page), ($0, TickStore.smallRows)]
+    }
 
     private func fill(_ world: OutboxWorld, _ range: ClosedRange<Int64>) async throws {
         // Many transactions, as in life.
@@ -64,10 +67,7 @@ struct PlanTests {
     private func expectCheapPages(_ world: OutboxWorld, _ tick: TickPosition, _ when: String) async throws {
         let to = try #require(tick.to)
         let last = tick.lastID
-        for (kind, statement) in [
-            ("custom", TickStore.page), ("generic", TickStore.page), ("custom", TickStore.smallRows),
-            ("generic", TickStore.smallRows),
-        ] {
+        for (kind, statement) in Self.pages {
             for after in [last, last + 100_000, last + 199_000] {
                 let values = [
                     tick.from, to, "\(after)", "\(tick.newID)", "\(Self.pageLimit)", "8000000",
@@ -152,13 +152,17 @@ struct PlanTests {
                 }
             }
             let tick = try await ticks.adopt(epoch: 1)
-            #expect(try await ticks.page(of: tick, after: tick.lastID).map(\.key) == ["late", "new"])
+            // Of small rows; and with their sizes added up, as if they were large.
+            for limits in [PageLimits(), PageLimits(byteCount: 1_999)] {
+                let page = try await ticks.page(of: tick, after: tick.lastID, limits: limits)
+                #expect(page.map(\.key) == ["late", "new"])
+            }
             let values = [
                 tick.from, tick.to ?? "", "\(tick.lastID)", "\(tick.newID)", "500", "8000000",
                 tick.leader.incarnation,
             ]
-            for kind in ["custom", "generic"] {
-                let plan = try await explain(world, TickStore.page, values, kind)
+            for (kind, statement) in Self.pages {
+                let plan = try await explain(world, statement, values, kind)
                 #expect(touched(plan) <= 100, "\(kind):\n\(plan.joined(separator: "\n"))")
             }
         }

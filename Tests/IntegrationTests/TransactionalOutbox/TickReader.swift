@@ -50,7 +50,11 @@ struct TickReader: Sendable {
         var after = position.lastID
         while true {
             try dieAtTimes()
-            let limits = PageLimits(rowCount: 1 + Int(world.random.uniform(below: 40)))
+            // With few bytes most rows are larger than their share of a page.
+            let limits = PageLimits(
+                rowCount: 1 + Int(world.random.uniform(below: 40)),
+                byteCount: 100 << Int(world.random.uniform(below: 17))
+            )
             let rows = try await ticks.page(of: position, after: after, limits: limits)
             guard let last = rows.last else { return }
             try await produce(rows)

@@ -57,7 +57,7 @@ struct TickStoreTests {
     @Test func nothingIsLeftOutAroundALargeRow() async throws {
         try await OutboxWorld.with { world in
             let ticks = TickStore(world.pool)
-            let sizes = [10, 20, 5_000, 10, 0, 30, 40, 4_000, 4_000, 50, 60, 70, 80, 90, 100]
+            let sizes = [10, 20, 5_000, 10, 0, 30, 4_000, 4_000, 4_000, 40, 60, 70, 80, 90, 100]
             for (number, size) in sizes.enumerated() { try await world.change("k\(number)", byteCount: size) }
             let start = try await ticks.adopt(epoch: 1)
             let tick = try #require(try await ticks.begin(after: start))
