@@ -56,6 +56,7 @@ enum Schema {
         Migration(number: 27, name: "quota_charges", sql: text(PackageResources.m0016_quota_charges_sql)),
         Migration(number: 28, name: "row_checks", sql: text(PackageResources.m0017_row_checks_sql)),
         Migration(number: 29, name: "valid_rows", sql: text(PackageResources.m0018_valid_rows_sql)),
+        Migration(number: 30, name: "row_digest", sql: text(PackageResources.m0019_row_digest_sql)),
     ]
 
     private static func text(_ resource: [UInt8]) -> String { String(decoding: resource, as: UTF8.self) }

@@ -11,8 +11,8 @@ enum ComparisonStore {
     static let page: Statement = """
         SELECT u.object_key, u.id, u.state,
                f.state, f.version, f.size, f.etag, coalesce(f.sha256, f.verified_sha256), f.created_at,
-               hashtextextended(hash_record_extended(ROW(u.object_key, u.state, f.state, f.version, f.size, f.etag,
-                                coalesce(f.sha256, f.verified_sha256)), 1)::text, 1)
+               row_digest(u.object_key, u.state, f.state, f.version, f.size, f.etag,
+                          coalesce(f.sha256, f.verified_sha256))
           FROM uploads u LEFT JOIN files f ON f.object_key = u.object_key AND f.upload_id = u.id
            AND f.object_key > $1 COLLATE "C" AND f.object_key <= $2 COLLATE "C"
          WHERE u.object_key > $1 COLLATE "C" AND u.object_key <= $2 COLLATE "C" ORDER BY u.object_key LIMIT $3
@@ -20,8 +20,8 @@ enum ComparisonStore {
     static let pageToTheEnd: Statement = """
         SELECT u.object_key, u.id, u.state,
                f.state, f.version, f.size, f.etag, coalesce(f.sha256, f.verified_sha256), f.created_at,
-               hashtextextended(hash_record_extended(ROW(u.object_key, u.state, f.state, f.version, f.size, f.etag,
-                                coalesce(f.sha256, f.verified_sha256)), 1)::text, 1)
+               row_digest(u.object_key, u.state, f.state, f.version, f.size, f.etag,
+                          coalesce(f.sha256, f.verified_sha256))
           FROM uploads u LEFT JOIN files f ON f.object_key = u.object_key AND f.upload_id = u.id
            AND f.object_key > $1 COLLATE "C"
          WHERE u.object_key > $1 COLLATE "C" ORDER BY u.object_key LIMIT $2
@@ -29,8 +29,8 @@ enum ComparisonStore {
     private static let byKey: Statement = """
         SELECT u.object_key, u.id, u.state,
                f.state, f.version, f.size, f.etag, coalesce(f.sha256, f.verified_sha256), f.created_at,
-               hashtextextended(hash_record_extended(ROW(u.object_key, u.state, f.state, f.version, f.size, f.etag,
-                                coalesce(f.sha256, f.verified_sha256)), 1)::text, 1),
+               row_digest(u.object_key, u.state, f.state, f.version, f.size, f.etag,
+                          coalesce(f.sha256, f.verified_sha256)),
                u.file_id, u.tenant, u.s3_upload_id
           FROM uploads u LEFT JOIN files f ON f.object_key = u.object_key AND f.upload_id = u.id
          WHERE u.object_key = ANY ($1)

@@ -38,23 +38,20 @@ struct ComparedRange: Sendable {
 
 /// Every statement that touches `consistency_ranges`.
 enum RangeStore {
-    // Of every row what `RowFacts.digest` is: the hash of a record adds up those of its columns, so that one change would move all
-    // rows by the same; hashed once more it does not.
+    // Of every row what `RowFacts.digest` is.
     private static let digest: Statement = """
-        SELECT count(*), coalesce(bit_xor(hashtextextended(hash_record_extended(facts, 1)::text, 1)), 0)::text
-          FROM (SELECT ROW(u.object_key, u.state, f.state, f.version, f.size, f.etag,
-                           coalesce(f.sha256, f.verified_sha256)) AS facts
-                  FROM uploads u LEFT JOIN files f ON f.object_key = u.object_key AND f.upload_id = u.id
-                   AND f.object_key > $1 COLLATE "C" AND f.object_key <= $2 COLLATE "C"
-                 WHERE u.object_key > $1 COLLATE "C" AND u.object_key <= $2 COLLATE "C") AS rows
+        SELECT count(*), coalesce(bit_xor(row_digest(u.object_key, u.state, f.state, f.version, f.size, f.etag,
+                                                     coalesce(f.sha256, f.verified_sha256))), 0)::text
+          FROM uploads u LEFT JOIN files f ON f.object_key = u.object_key AND f.upload_id = u.id
+           AND f.object_key > $1 COLLATE "C" AND f.object_key <= $2 COLLATE "C"
+         WHERE u.object_key > $1 COLLATE "C" AND u.object_key <= $2 COLLATE "C"
         """
     private static let digestToTheEnd: Statement = """
-        SELECT count(*), coalesce(bit_xor(hashtextextended(hash_record_extended(facts, 1)::text, 1)), 0)::text
-          FROM (SELECT ROW(u.object_key, u.state, f.state, f.version, f.size, f.etag,
-                           coalesce(f.sha256, f.verified_sha256)) AS facts
-                  FROM uploads u LEFT JOIN files f ON f.object_key = u.object_key AND f.upload_id = u.id
-                   AND f.object_key > $1 COLLATE "C"
-                 WHERE u.object_key > $1 COLLATE "C") AS rows
+        SELECT count(*), coalesce(bit_xor(row_digest(u.object_key, u.state, f.state, f.version, f.size, f.etag,
+                                                     coalesce(f.sha256, f.verified_sha256))), 0)::text
+          FROM uploads u LEFT JOIN files f ON f.object_key = u.object_key AND f.upload_id = u.id
+           AND f.object_key > $1 COLLATE "C"
+         WHERE u.object_key > $1 COLLATE "C"
         """
     private static let known: Statement = """
         SELECT nullif(lower_bound, ''), upper_bound, row_count, digest, compared_at,
