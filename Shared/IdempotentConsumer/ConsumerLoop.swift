@@ -31,6 +31,7 @@ public struct ConsumerLoop<Handler: EventHandler>: Service {
     ///   - consumer: names the inbox, the offsets and the consumer group; must never change.
     ///   - width: how many partitions are worked on at the same time; above 1 only where events of different partitions
     ///     touch no row in common.
+    ///   - waitsForDisk: see ``BatchApplier``.
     public init(
         consumer: String,
         topics: [String],
@@ -38,6 +39,7 @@ public struct ConsumerLoop<Handler: EventHandler>: Service {
         width: Int = 1,
         handler: Handler,
         pool: PostgresPool,
+        waitsForDisk: Bool = true,
         time: any TimeSource,
         random: any RandomSource,
         faults: any Faults = NoFaults(),
@@ -47,7 +49,12 @@ public struct ConsumerLoop<Handler: EventHandler>: Service {
         self.topics = topics
         self.settings = settings
         self.width = width
-        self.applier = BatchApplier(consumer: consumer, handler: handler, pool: pool)
+        self.applier = BatchApplier(
+            consumer: consumer,
+            handler: handler,
+            pool: pool,
+            waitsForDisk: waitsForDisk
+        )
         self.replayer = ParkedReplayer(
             replay: ParkedReplay(consumer: consumer, handler: handler, pool: pool),
             time: time,

@@ -16,6 +16,15 @@ public struct PageLimits: Sendable {
     /// What a row may have for a page of such rows to stay within `byteCount`.
     var share: Int { byteCount / rowCount }
 
+    /// How many rows of these sizes make a page: as many as come to `byteCount`, at least one.
+    func count(of sizes: [Int]) -> Int {
+        var bytes = 0
+        return sizes.prefix { size in
+            defer { bytes += size }
+            return bytes < byteCount
+        }.count
+    }
+
     /// Whether there may be more behind a page of `rows`. A page that is smaller than both limits is all that was left.
     public func areReached(by rows: [OutboxRow]) -> Bool {
         rows.count >= rowCount || rows.reduce(0) { $0 + $1.byteCount } >= byteCount
@@ -25,57 +34,37 @@ public struct PageLimits: Sendable {
 /// Reading rows. Every query walks an index in its order and stops at its limit, so that a page costs the same
 /// in a tick of ten rows and of a million. Where a transaction's rows are meant, the order is (transaction, id),
 /// which only the index over both has: with an equality the planner may walk the index of ids instead.
-/// The window holds what is sent and nothing else, and its frame ends before the row: no search for equals (half as dear).
 extension TickStore {
     /// The planner knows little of a table that is appended to and truncated, and would rather sort a whole tick for
     /// every page.
     static let walkIndexes: Statement =
         "SELECT set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true)"
+    /// A row of more than $6 bytes comes without its content. Its size tells how many rows make a page: adding the sizes up here, by a
+    /// window, costs more than everything else of a page.
     static let page: Statement = """
-        SELECT id, topic, key, version, headers, payload FROM (
-            SELECT *, sum(octet_length(payload) + pg_column_size(headers))
-                          OVER (ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
-              FROM (
-                  (SELECT id, topic, key, version, headers, payload FROM outbox
-                    WHERE id > greatest($3, $4::bigint - 1)
-                      AND tx >= pg_snapshot_xmax($1::pg_snapshot)
-                      AND pg_visible_in_snapshot(tx, $2::pg_snapshot)
-                    ORDER BY id LIMIT $5)
-                  UNION ALL
-                  SELECT late.*
-                    FROM unnest(ARRAY(SELECT pg_snapshot_xip($1::pg_snapshot))) AS under_way (tx),
-                         LATERAL (SELECT id, topic, key, version, headers, payload FROM outbox
-                                   WHERE (outbox.tx, id) > (under_way.tx, $3) AND outbox.tx <= under_way.tx
-                                   ORDER BY outbox.tx, id LIMIT $5) late
-                   WHERE pg_visible_in_snapshot(under_way.tx, $2::pg_snapshot)
-                  ORDER BY id LIMIT $5
-              ) tick
-        ) measured
-         WHERE coalesce(bytes_before, 0) < $6 AND $7 = current_setting('waybill.incarnation', true) ORDER BY id
-        """
-    /// The same without a window, which is dearer than everything else of it. A row that is larger than its share of a page comes
-    /// without its content.
-    static let smallRows: Statement = """
         SELECT id, topic, key, version,
-               CASE WHEN octet_length(payload) + pg_column_size(headers) <= $6::bigint THEN headers END,
-               CASE WHEN octet_length(payload) + pg_column_size(headers) <= $6::bigint THEN payload END
+               CASE WHEN size <= $6::bigint THEN headers END, CASE WHEN size <= $6::bigint THEN payload END, size
           FROM (
-              (SELECT id, topic, key, version, headers, payload FROM outbox
-                WHERE id > greatest($3, $4::bigint - 1)
-                  AND tx >= pg_snapshot_xmax($1::pg_snapshot)
-                  AND pg_visible_in_snapshot(tx, $2::pg_snapshot)
-                ORDER BY id LIMIT $5)
-              UNION ALL
-              SELECT late.*
-                FROM unnest(ARRAY(SELECT pg_snapshot_xip($1::pg_snapshot))) AS under_way (tx),
-                     LATERAL (SELECT id, topic, key, version, headers, payload FROM outbox
-                               WHERE (outbox.tx, id) > (under_way.tx, $3) AND outbox.tx <= under_way.tx
-                               ORDER BY outbox.tx, id LIMIT $5) late
-               WHERE pg_visible_in_snapshot(under_way.tx, $2::pg_snapshot)
-              ORDER BY id LIMIT $5
-          ) tick
+              SELECT *, octet_length(payload) + pg_column_size(headers) AS size
+                FROM (
+                    (SELECT id, topic, key, version, headers, payload FROM outbox
+                      WHERE id > greatest($3, $4::bigint - 1)
+                        AND tx >= pg_snapshot_xmax($1::pg_snapshot)
+                        AND pg_visible_in_snapshot(tx, $2::pg_snapshot)
+                      ORDER BY id LIMIT $5)
+                    UNION ALL
+                    SELECT late.*
+                      FROM unnest(ARRAY(SELECT pg_snapshot_xip($1::pg_snapshot))) AS under_way (tx),
+                           LATERAL (SELECT id, topic, key, version, headers, payload FROM outbox
+                                     WHERE (outbox.tx, id) > (under_way.tx, $3) AND outbox.tx <= under_way.tx
+                                     ORDER BY outbox.tx, id LIMIT $5) late
+                     WHERE pg_visible_in_snapshot(under_way.tx, $2::pg_snapshot)
+                    ORDER BY id LIMIT $5
+                ) tick
+          ) measured
          WHERE $7 = current_setting('waybill.incarnation', true) ORDER BY id
         """
+    /// The window holds what is sent and nothing else, and its frame ends before the row: no search for equals (half as dear).
     private static let retained: Statement = """
         SELECT id, topic, key, version, headers, payload FROM (
             SELECT *, sum(octet_length(payload) + pg_column_size(headers))
@@ -126,34 +115,32 @@ extension TickStore {
         limits: PageLimits = PageLimits()
     ) async throws(TickFailure) -> [OutboxRow] {
         guard let to = position.to else { return [] }
-        func rows(_ statement: Statement, _ byteCount: Int) async throws(DatabaseError) -> Rows {
+        func read(_ count: Int, ofUpTo byteCount: Int) async throws(DatabaseError) -> Rows {
             try await walk(
                 BoundStatement(
-                    statement,
+                    Self.page,
                     position.from,
                     to,
                     id,
                     position.newID,
-                    limits.rowCount,
+                    count,
                     byteCount,
                     position.leader.incarnation
                 )
             )
         }
         do throws(DatabaseError) {
-            if !largeRows.wereRead, let page = try small(await rows(Self.smallRows, limits.share)) {
-                return page
-            }
-            let page = try await rows(Self.page, limits.byteCount).map(outboxRow)
-            largeRows.wereRead = page.contains { $0.byteCount > limits.share }
-            return page
+            let rows = try await read(limits.rowCount, ofUpTo: largeRows.wereRead ? 0 : limits.share)
+            guard try isAnyWithoutContent(rows) else { return try rows.map(outboxRow) }
+            let sizes = try rows.map { row throws(DatabaseError) in try row.int(6) }
+            largeRows.wereRead = sizes.contains { $0 > limits.share }
+            return try await read(limits.count(of: sizes), ofUpTo: .max).map(outboxRow)
         } catch { throw .database(error) }
     }
 
-    /// - Returns: nil when one came without its content.
-    private func small(_ rows: Rows) throws(DatabaseError) -> [OutboxRow]? {
-        for row in rows { if try row.isNull(5) { return nil } }
-        return try rows.map(outboxRow)
+    private func isAnyWithoutContent(_ rows: Rows) throws(DatabaseError) -> Bool {
+        for row in rows where try row.isNull(5) { return true }
+        return false
     }
 
     /// Published rows that have not been truncated yet, in the order of ids. None when the server is another one: to finish the

@@ -11,7 +11,8 @@ enum DocumentStore {
         INSERT INTO documents (file_id, version, tenant, owner, state, updated_at,
                                name, content_type, size, sha256, object_key, search)
         SELECT file_id, version, tenant, owner, state, updated_at, name, content_type, size, sha256, object_key,
-               setweight(to_tsvector('simple', normalize(coalesce(words, ''), NFC)), 'A')
+               CASE WHEN words IS NOT NULL
+                   THEN setweight(to_tsvector('simple', normalize(words, NFC)), 'A') END
           FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[],
                       $8::text[], $9::bigint[], $10::text[], $11::text[], $12::text[])
                AS new (file_id, version, tenant, owner, state, updated_at, name, content_type, size, sha256,

@@ -13,9 +13,8 @@ struct BareInsert: Sendable {
         CREATE TABLE bare_inbox (LIKE inbox INCLUDING ALL)
         """
     private static let documents: Statement = """
-        INSERT INTO bare_documents (file_id, version, tenant, owner, state, updated_at, search)
-        SELECT file_id::uuid, 1, $2, $3, 'DELETED', now(), setweight(to_tsvector('simple', ''), 'A')
-          FROM unnest($1::text[]) AS ids (file_id)
+        INSERT INTO bare_documents (file_id, version, tenant, owner, state, updated_at)
+        SELECT file_id::uuid, 1, $2, $3, 'DELETED', now() FROM unnest($1::text[]) AS ids (file_id)
         """
     private static let inbox: Statement = """
         INSERT INTO bare_inbox (consumer, event_id) SELECT 'indexer-service', id || '.1' FROM unnest($1::text[]) AS ids (id)
@@ -23,9 +22,8 @@ struct BareInsert: Sendable {
 
     // The same, where a row may be there already: what writing each event once asks for.
     private static let upsertedDocuments: Statement = """
-        INSERT INTO bare_documents (file_id, version, tenant, owner, state, updated_at, search)
-        SELECT file_id::uuid, 1, $2, $3, 'DELETED', now(), setweight(to_tsvector('simple', ''), 'A')
-          FROM unnest($1::text[]) AS ids (file_id)
+        INSERT INTO bare_documents (file_id, version, tenant, owner, state, updated_at)
+        SELECT file_id::uuid, 1, $2, $3, 'DELETED', now() FROM unnest($1::text[]) AS ids (file_id)
         ON CONFLICT (file_id) DO UPDATE SET version = excluded.version, state = excluded.state, search = excluded.search
          WHERE bare_documents.version < excluded.version
         """

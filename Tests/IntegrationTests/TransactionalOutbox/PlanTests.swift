@@ -29,9 +29,6 @@ struct PlanTests {
     private static let explain: Statement = "SELECT explain($1, $2, $3)"
     private static let analyze: Statement = "ANALYZE outbox"
     private static let pageLimit = 500
-    private static let pages = ["custom", "generic"].flatMap {
-        [($0, TickStore.page), ($0, TickStore.smallRows)]
-    }
 
     private func fill(_ world: OutboxWorld, _ range: ClosedRange<Int64>) async throws {
         // Many transactions, as in life.
@@ -67,13 +64,13 @@ struct PlanTests {
     private func expectCheapPages(_ world: OutboxWorld, _ tick: TickPosition, _ when: String) async throws {
         let to = try #require(tick.to)
         let last = tick.lastID
-        for (kind, statement) in Self.pages {
+        for kind in ["custom", "generic"] {
             for after in [last, last + 100_000, last + 199_000] {
                 let values = [
                     tick.from, to, "\(after)", "\(tick.newID)", "\(Self.pageLimit)", "8000000",
                     tick.leader.incarnation,
                 ]
-                let plan = try await explain(world, statement, values, kind)
+                let plan = try await explain(world, TickStore.page, values, kind)
                 let count = touched(plan)
                 #expect(
                     count <= 3 * Self.pageLimit,
@@ -161,8 +158,8 @@ struct PlanTests {
                 tick.from, tick.to ?? "", "\(tick.lastID)", "\(tick.newID)", "500", "8000000",
                 tick.leader.incarnation,
             ]
-            for (kind, statement) in Self.pages {
-                let plan = try await explain(world, statement, values, kind)
+            for kind in ["custom", "generic"] {
+                let plan = try await explain(world, TickStore.page, values, kind)
                 #expect(touched(plan) <= 100, "\(kind):\n\(plan.joined(separator: "\n"))")
             }
         }
