@@ -17,14 +17,14 @@ public struct ConsumerLoop<Handler: EventHandler>: Service {
     private let consumer: String
     private let topics: [String]
     private let settings: KafkaSettings
-    private let width: Int
-    private let applier: BatchApplier<Handler>
+    let width: Int
+    let applier: BatchApplier<Handler>
     private let replayer: ParkedReplayer<Handler>
     private let pool: PostgresPool
     private let time: any TimeSource
     private let random: any RandomSource
-    private let faults: any Faults
-    private let logger: Logger
+    let faults: any Faults
+    let logger: Logger
     public let figures = ConsumerFigures()
 
     /// - Parameters:
@@ -175,73 +175,6 @@ public struct ConsumerLoop<Handler: EventHandler>: Service {
 
     /// librdkafka's `RD_KAFKA_OFFSET_BEGINNING`.
     private static var beginning: Int64 { -2 }
-
-    private enum Outcome {
-        case applied
-        /// Nothing could be written; the partition stands still for a moment, then the same records come again.
-        case paused
-        /// Another member has the partition, or an operator has reset it. Nothing of it may be stored.
-        case fenced
-    }
-
-    /// Partitions side by side, each in a transaction of its own. Returns when all are done.
-    private func apply(
-        _ batches: [(partition: TopicPartition, records: [ConsumerRecord])],
-        _ claims: [TopicPartition: PartitionClaim],
-        on kafka: KafkaConsumer
-    ) async -> [(TopicPartition, Outcome)] {
-        await withTaskGroup(of: (TopicPartition, Outcome).self) { group in
-            var outcomes: [(TopicPartition, Outcome)] = []
-            for (index, batch) in batches.enumerated() {
-                if index >= width, let outcome = await group.next() { outcomes.append(outcome) }
-                guard let claim = claims[batch.partition] else { continue }
-                group.addTask { (batch.partition, await apply(batch.records, claim, on: kafka)) }
-            }
-            for await outcome in group { outcomes.append(outcome) }
-            return outcomes
-        }
-    }
-
-    private func apply(
-        _ records: [ConsumerRecord],
-        _ claim: PartitionClaim,
-        on kafka: KafkaConsumer
-    ) async -> Outcome {
-        guard let first = records.first, let last = records.last else { return .applied }
-        let partition = first.topicPartition
-        do {
-            try faults.reach(.beforeBatchDecoded)
-            let inbound = records.map(InboundRecord.init)
-            try faults.reach(.afterBatchDecoded)
-            try faults.reach(.beforeBatchCommitted)
-            let counts = try await applier.apply(inbound, claim)
-            try faults.reach(.afterBatchCommitted)
-            figures.applied(counts, of: partition)
-            if counts.parked > 0 {
-                logger.error(
-                    "records parked",
-                    metadata: ["partition": "\(partition)", "count": "\(counts.parked)"]
-                )
-            }
-            try faults.reach(.beforeOffsetStored)
-            kafka.storeOffset(last.offset + 1, for: partition)
-            try faults.reach(.afterOffsetStored)
-            return .applied
-        } catch InboxFailure.fenced {
-            // Joining the group anew ends with the truth, whichever of the two it was.
-            logger.info("partition taken over", metadata: ["partition": "\(partition)"])
-            return .fenced
-        } catch {
-            figures.failed(partition, "\(error)")
-            logger.warning(
-                "partition paused, records will be read again",
-                metadata: ["partition": "\(partition)", "offset": "\(first.offset)", "error": "\(error)"]
-            )
-            kafka.pause([partition])
-            kafka.seek(partition, to: first.offset)
-            return .paused
-        }
-    }
 
     private func report(_ error: KafkaError) {
         figures.update {

@@ -31,8 +31,9 @@ final class EventBuffer: Sendable {
     }
 
     /// Above `loadLimit` the poll thread stops reading ahead, below half of it goes on.
-    static let loadLimit = 4_000
-    static let batchLimit = 1_000
+    static let loadLimit = 8_000
+    /// Several times what a fetch gives of one partition: whoever works on partitions side by side finds some in it.
+    static let batchLimit = 4_000
 
     let state = Mutex(State())
 

@@ -56,6 +56,6 @@ extension EventBuffer.State {
 }
 
 extension [ConsumerRecord] {
-    /// One a record, and one more for every 16 KiB: few large records fill the buffer as many small ones do.
-    var weight: Int { reduce(0) { $0 + 1 + ($1.value?.count ?? 0) / 16_384 } }
+    /// One a record, and one more for every 4 KiB: few large records fill the buffer as many small ones do.
+    var weight: Int { reduce(0) { $0 + 1 + ($1.value?.count ?? 0) / 4_096 } }
 }

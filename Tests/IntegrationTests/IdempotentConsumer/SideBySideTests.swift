@@ -15,17 +15,7 @@ struct SideBySideTests {
         try await MendableWorld.with { world in
             let cluster = try MockCluster(topics: ["t": 4])
             let producer = try cluster.producer()
-            let loop = ConsumerLoop(
-                consumer: "c",
-                topics: ["t"],
-                settings: .consumer(brokers: cluster.bootstrap, group: "c"),
-                width: width,
-                handler: world.handler,
-                pool: world.pool,
-                time: SystemTime(),
-                random: SystemRandom(),
-                logger: quietLogger
-            )
+            let loop = makeLoop(world, cluster, width: width)
             let running = Task { try await loop.run() }
             defer { running.cancel() }
             let events = (0..<Self.eventsPerKey).map(String.init)
@@ -50,6 +40,50 @@ struct SideBySideTests {
             #expect(width == 1 ? most == 1 : (2...width).contains(most))
             #expect(try await world.parked().isEmpty)
         }
+    }
+
+    /// More of one partition than a transaction takes: what is wrong with one record is the matter of its own transaction.
+    @Test func aLongRowOfRecordsIsAppliedInTurn() async throws {
+        try await MendableWorld.with { world in
+            let cluster = try MockCluster(topics: ["t": 1])
+            let producer = try cluster.producer()
+            let loop = makeLoop(world, cluster, width: 1)
+            let running = Task { try await loop.run() }
+            defer { running.cancel() }
+            #expect(await producer.produce([record("k", world.handler.slow)]).areAllAcked)
+            try await eventually("one is at work") { world.handler.isRunning }
+            world.handler.breaks(at: "1500")
+            let texts = (0..<2_500).map(String.init)
+            #expect(await producer.produce(texts.map { record("k\($0)", $0) }).areAllAcked)
+            await producer.close(flushLimit: .seconds(5))
+            try await eventually("the others wait") { loop.figures.snapshot.lag == Int64(texts.count + 1) }
+            world.handler.gate.open()
+
+            try await eventually(within: .seconds(60), "everything is applied or parked") {
+                try await world.effects().count == texts.count
+            }
+            let expected = texts.filter { $0 != "1500" }.map { "k\($0):\($0)" }
+            #expect(try await world.effects() == ["k:\(world.handler.slow)"] + expected)
+            #expect(try await world.parkedOffsets() == [1_501])
+        }
+    }
+
+    private func makeLoop(
+        _ world: MendableWorld,
+        _ cluster: MockCluster,
+        width: Int
+    ) -> ConsumerLoop<MendableEffects> {
+        ConsumerLoop(
+            consumer: "c",
+            topics: ["t"],
+            settings: .consumer(brokers: cluster.bootstrap, group: "c"),
+            width: width,
+            handler: world.handler,
+            pool: world.pool,
+            time: SystemTime(),
+            random: SystemRandom(),
+            logger: quietLogger
+        )
     }
 
     private func record(_ key: String, _ event: String) -> ProducerRecord {

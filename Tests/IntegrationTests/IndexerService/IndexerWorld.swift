@@ -157,7 +157,8 @@ final class IndexerWorld: Sendable {
         BatchApplier(
             consumer: FileEventHandler.consumer,
             handler: FileEventHandler(time: SystemTime(), random: SystemRandom()),
-            pool: pool
+            pool: pool,
+            waitsForDisk: false
         )
     }
 

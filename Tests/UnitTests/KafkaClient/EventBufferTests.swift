@@ -49,7 +49,7 @@ struct EventBufferTests {
 
     @Test func largeRecordsFillItSooner() async {
         let large = [UInt8](repeating: 0, count: 512 * 1_024)
-        for offset in 0..<Int64(EventBuffer.loadLimit / 33 + 1) {
+        for offset in 0..<Int64(EventBuffer.loadLimit / 129 + 1) {
             #expect(!buffer.isFull)
             buffer.append([
                 ConsumerRecord(topic: "t", partition: 0, offset: offset, key: nil, value: large)
@@ -57,7 +57,7 @@ struct EventBufferTests {
         }
         #expect(buffer.isFull)
         // They come in small batches, too.
-        #expect(await nextRecords().count == EventBuffer.batchLimit / 33)
+        #expect(await nextRecords().count == EventBuffer.batchLimit / 129)
     }
 
     @Test func aSeekDropsWhatIsFromBeforeItUntilItIsCarriedOut() async {
@@ -99,8 +99,9 @@ struct EventBufferTests {
     }
 
     @Test func roomIsSignalledOnceAtHalf() async {
-        for offset in 0..<Int64(EventBuffer.loadLimit / EventBuffer.batchLimit) {
-            buffer.append((0..<Int64(EventBuffer.batchLimit)).map { record(first, offset * 1_000 + $0) })
+        let size = Int64(EventBuffer.batchLimit)
+        for batch in 0...Int64(EventBuffer.loadLimit) / size {
+            buffer.append((0..<size).map { record(first, batch * size + $0) })
         }
         #expect(buffer.awaitRoomIfFull())
         _ = await buffer.next()
