@@ -126,8 +126,6 @@ func fileEvents(
         width: 4,
         handler: FileEventHandler(time: frame.time, random: frame.random),
         pool: pool,
-        // Documents and sagas are this database's own; what a saga does, and what it tells, is waited for.
-        waitsForDisk: false,
         time: frame.time,
         random: frame.random,
         faults: config.faults,

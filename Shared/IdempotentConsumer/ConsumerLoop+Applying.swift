@@ -13,7 +13,7 @@ extension ConsumerLoop {
     }
 
     /// Records of one transaction: one that fails is made again record by record.
-    private static var transactionLimit: Int { 1_000 }
+    static var transactionLimit: Int { 1_000 }
 
     /// Partitions side by side, each in transactions of its own. Returns when all are done.
     func apply(

@@ -31,7 +31,6 @@ public struct ConsumerLoop<Handler: EventHandler>: Service {
     ///   - consumer: names the inbox, the offsets and the consumer group; must never change.
     ///   - width: how many partitions are worked on at the same time; above 1 only where events of different partitions
     ///     touch no row in common.
-    ///   - waitsForDisk: see ``BatchApplier``.
     public init(
         consumer: String,
         topics: [String],
@@ -39,7 +38,6 @@ public struct ConsumerLoop<Handler: EventHandler>: Service {
         width: Int = 1,
         handler: Handler,
         pool: PostgresPool,
-        waitsForDisk: Bool = true,
         time: any TimeSource,
         random: any RandomSource,
         faults: any Faults = NoFaults(),
@@ -49,12 +47,7 @@ public struct ConsumerLoop<Handler: EventHandler>: Service {
         self.topics = topics
         self.settings = settings
         self.width = width
-        self.applier = BatchApplier(
-            consumer: consumer,
-            handler: handler,
-            pool: pool,
-            waitsForDisk: waitsForDisk
-        )
+        self.applier = BatchApplier(consumer: consumer, handler: handler, pool: pool)
         self.replayer = ParkedReplayer(
             replay: ParkedReplay(consumer: consumer, handler: handler, pool: pool),
             time: time,
@@ -84,7 +77,13 @@ public struct ConsumerLoop<Handler: EventHandler>: Service {
     private func consumeOnce() async {
         let kafka: KafkaConsumer
         do {
-            kafka = try KafkaConsumer(settings, topics: topics, logger: logger)
+            kafka = try KafkaConsumer(
+                settings,
+                topics: topics,
+                // What is fetched at once is mostly of one partition: with fewer some would have nothing to do.
+                batchLimit: width * Self.transactionLimit,
+                logger: logger
+            )
         } catch {
             figures.update { $0.lastFailure = "\(error)" }
             logger.error("cannot make a Kafka consumer", metadata: ["error": "\(error)"])

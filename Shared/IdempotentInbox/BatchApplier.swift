@@ -28,24 +28,13 @@ public struct BatchApplier<Handler: EventHandler>: Sendable {
     private let consumer: String
     private let handler: Handler
     private let pool: PostgresPool
-    private let waitsForDisk: Bool
     private let attemptLimit: Int
 
-    /// - Parameters:
-    ///   - waitsForDisk: false where nothing that `handler` writes is told outside this database before something else was committed and
-    ///     waited for. What a crash of the server takes back, it takes back with its offset: it is read again.
-    ///   - attemptLimit: tries before a record that fails alone, and not for the database's sake, is parked.
-    public init(
-        consumer: String,
-        handler: Handler,
-        pool: PostgresPool,
-        waitsForDisk: Bool = true,
-        attemptLimit: Int = 5
-    ) {
+    /// - Parameter attemptLimit: tries before a record that fails alone, and not for the database's sake, is parked.
+    public init(consumer: String, handler: Handler, pool: PostgresPool, attemptLimit: Int = 5) {
         self.consumer = consumer
         self.handler = handler
         self.pool = pool
-        self.waitsForDisk = waitsForDisk
         self.attemptLimit = attemptLimit
     }
 
@@ -98,7 +87,6 @@ public struct BatchApplier<Handler: EventHandler>: Sendable {
         guard let last = records.last else { return BatchCounts() }
         let decoded = records.map { (record: $0, meaning: handler.decode($0)) }
         return try await applyInTransaction(on: pool) { tx in
-            if !waitsForDisk { try tx.enqueue(.commitWithoutWaitingForDisk) }
             // First, so that a holder that lost the partition fails before it does any work.
             var plan = BatchPlan(decoded, parkedKeys: [])
             let found = try await InboxStore.advance(

@@ -28,12 +28,6 @@ extension Statement {
     static let commit: Statement = "COMMIT"
     static let rollback: Statement = "ROLLBACK"
     static let ping: Statement = "SELECT 1"
-    /// The transaction it runs in is visible to all once committed, as any other, but COMMIT does not wait for the disk: a crash of the server
-    /// may take it back. Commits reach the disk in order, so it is never taken back without those after it.
-    ///
-    /// Source: PostgreSQL documentation, Asynchronous Commit.
-    public static let commitWithoutWaitingForDisk: Statement =
-        "SELECT set_config('synchronous_commit', 'off', true)"
 }
 
 /// A statement together with its values, ready to be sent with others in one round trip.

@@ -31,6 +31,8 @@ public struct TickStore: Sendable {
     private static let reclaim: Statement = """
         UPDATE outbox SET tx = pg_current_xact_id() WHERE tx >= pg_snapshot_xmax(pg_current_snapshot())
         """
+    private static let withoutWaitingForDisk: Statement =
+        "SELECT set_config('synchronous_commit', 'off', true)"
     /// Before the transaction that begins the tick gets its number: all later ones draw higher ids. By the function, which
     /// reads under the lock of the sequence; a SELECT of `last_value` may see what `nextval` writes for the log, 32 too high.
     static let noteDrawnID: Statement = """
@@ -162,7 +164,7 @@ public struct TickStore: Sendable {
     }
 
     private func move(_ statements: BoundStatement...) async throws(DatabaseError) -> Rows {
-        try await pool.looked([BoundStatement(.commitWithoutWaitingForDisk)] + statements)
+        try await pool.looked([BoundStatement(Self.withoutWaitingForDisk)] + statements)
     }
 
     /// No tick is under way behind the end of `position`: neither another leader's, nor one that a lost connection of ours began.

@@ -16,7 +16,7 @@ final class ConsumerLoop: @unchecked Sendable {
         var progress: [PartitionProgress] = []
     }
 
-    let buffer = EventBuffer()
+    let buffer: EventBuffer
     let commands: CommandQueue
     let handle: OpaquePointer
     let context: HandleContext
@@ -29,7 +29,8 @@ final class ConsumerLoop: @unchecked Sendable {
     private var patience: MonotonicDeadline?
     private let state = Mutex(State())
 
-    init(handle: OpaquePointer, pollQueue: OpaquePointer, context: HandleContext) {
+    init(handle: OpaquePointer, pollQueue: OpaquePointer, context: HandleContext, batchLimit: Int) {
+        buffer = EventBuffer(batchLimit: batchLimit)
         self.handle = handle
         self.context = context
         commands = CommandQueue(pollQueue: pollQueue)
@@ -91,7 +92,8 @@ final class ConsumerLoop: @unchecked Sendable {
     private func readAhead() {
         var records: [ConsumerRecord] = []
         var timeout: Int32 = 100
-        while records.count < EventBuffer.batchLimit {
+        var weight = 0
+        while weight < buffer.batchLimit {
             let message = rd_kafka_consumer_poll(handle, timeout)
             timeout = 0
             if context.hasNotices {
@@ -100,6 +102,7 @@ final class ConsumerLoop: @unchecked Sendable {
             }
             guard let message else { break }
             read(message, into: &records)
+            weight += records.last?.weight ?? 1
             rd_kafka_message_destroy(message)
         }
         pass(&records)

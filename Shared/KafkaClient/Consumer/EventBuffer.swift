@@ -8,6 +8,7 @@ final class EventBuffer: Sendable {
     typealias Waiter = CheckedContinuation<ConsumerEvent?, Never>
 
     struct State {
+        let batchLimit: Int
         var entries: [Entry] = []
         /// What the records weigh.
         var load = 0
@@ -30,17 +31,22 @@ final class EventBuffer: Sendable {
         var assignment: Int?
     }
 
-    /// Above `loadLimit` the poll thread stops reading ahead, below half of it goes on.
-    static let loadLimit = 8_000
-    /// Several times what a fetch gives of one partition: whoever works on partitions side by side finds some in it.
-    static let batchLimit = 4_000
+    /// What records handed out together may weigh; a single one may weigh more.
+    let batchLimit: Int
+    /// Above it the poll thread stops reading ahead, below half of it goes on.
+    let loadLimit: Int
+    let state: Mutex<State>
 
-    let state = Mutex(State())
+    init(batchLimit: Int) {
+        self.batchLimit = batchLimit
+        loadLimit = 4 * batchLimit
+        state = Mutex(State(batchLimit: batchLimit))
+    }
 
     /// Whether the buffer is full; then ``takeRoomSignal()`` will tell when it is half empty.
     func awaitRoomIfFull() -> Bool {
         state.withLock { state in
-            state.isRoomAwaited = state.load >= Self.loadLimit
+            state.isRoomAwaited = state.load >= loadLimit
             return state.isRoomAwaited
         }
     }
@@ -48,14 +54,14 @@ final class EventBuffer: Sendable {
     /// True once after room was awaited and has appeared.
     func takeRoomSignal() -> Bool {
         state.withLock { state in
-            guard state.isRoomAwaited, state.load <= Self.loadLimit / 2 else { return false }
+            guard state.isRoomAwaited, state.load <= loadLimit / 2 else { return false }
             state.isRoomAwaited = false
             return true
         }
     }
 
-    var isFull: Bool { state.withLock { $0.load >= Self.loadLimit } }
-    var hasRoom: Bool { state.withLock { $0.load <= Self.loadLimit / 2 } }
+    var isFull: Bool { state.withLock { $0.load >= loadLimit } }
+    var hasRoom: Bool { state.withLock { $0.load <= loadLimit / 2 } }
     var deliveredAssignment: Int { state.withLock { $0.deliveredAssignment } }
 
     // MARK: the poll thread's side

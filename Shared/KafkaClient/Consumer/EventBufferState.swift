@@ -13,7 +13,7 @@ extension EventBuffer.State {
         guard !records.isEmpty else { return }
         load += records.weight
         if let last = entries.indices.last, case .records(let earlier) = entries[last].event,
-            earlier.weight + records.weight <= EventBuffer.batchLimit
+            earlier.weight + records.weight <= batchLimit
         {
             entries[last].event = .records(earlier + records)
         } else {
@@ -56,6 +56,10 @@ extension EventBuffer.State {
 }
 
 extension [ConsumerRecord] {
-    /// One a record, and one more for every 4 KiB: few large records fill the buffer as many small ones do.
-    var weight: Int { reduce(0) { $0 + 1 + ($1.value?.count ?? 0) / 4_096 } }
+    var weight: Int { reduce(0) { $0 + $1.weight } }
+}
+
+extension ConsumerRecord {
+    /// One, and one more for every 4 KiB: few large records fill the buffer as many small ones do.
+    var weight: Int { 1 + (value?.count ?? 0) / 4_096 }
 }

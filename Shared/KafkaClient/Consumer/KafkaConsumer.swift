@@ -18,8 +18,15 @@ public final class KafkaConsumer: Sendable, AsyncSequence {
 
     /// Joins the group named by `group.id` for `topics`; the first event may take as long as the group's rebalance.
     ///
+    /// - Parameter batchLimit: records that one event has at most, of all partitions; fewer where they are large (4 KiB of value count as
+    ///   another record). Four times as many are read ahead.
     /// - Throws: a setting librdkafka does not accept, incremental rebalancing, a missing group, or no thread.
-    public init(_ settings: KafkaSettings, topics: [String], logger: Logger) throws(KafkaError) {
+    public init(
+        _ settings: KafkaSettings,
+        topics: [String],
+        batchLimit: Int = 1_000,
+        logger: Logger
+    ) throws(KafkaError) {
         let configuration = try Configuration(settings.checkedForConsumer())
         configuration.reportRebalances()
         let context = HandleContext(logger: logger)
@@ -29,7 +36,7 @@ public final class KafkaConsumer: Sendable, AsyncSequence {
             Configuration.destroy(handle, context: context)
             throw .invalidSetting("group.id is missing")
         }
-        let loop = ConsumerLoop(handle: handle, pollQueue: pollQueue, context: context)
+        let loop = ConsumerLoop(handle: handle, pollQueue: pollQueue, context: context, batchLimit: batchLimit)
         do throws(KafkaError) {
             try Self.subscribe(handle, to: topics)
             try PollThread.start { loop.run() }

@@ -47,7 +47,7 @@ struct SideBySideTests {
         try await MendableWorld.with { world in
             let cluster = try MockCluster(topics: ["t": 1])
             let producer = try cluster.producer()
-            let loop = makeLoop(world, cluster, width: 1)
+            let loop = makeLoop(world, cluster, width: 3)
             let running = Task { try await loop.run() }
             defer { running.cancel() }
             #expect(await producer.produce([record("k", world.handler.slow)]).areAllAcked)
@@ -65,6 +65,7 @@ struct SideBySideTests {
             let expected = texts.filter { $0 != "1500" }.map { "k\($0):\($0)" }
             #expect(try await world.effects() == ["k:\(world.handler.slow)"] + expected)
             #expect(try await world.parkedOffsets() == [1_501])
+            #expect(world.handler.largestBatch == 1_000)
         }
     }
 

@@ -17,6 +17,7 @@ struct MendableEffects: EventHandler {
         var unreadable: Set<String> = []
         var running = 0
         var mostRunning = 0
+        var largestBatch = 0
     }
 
     private final class Health: Sendable { let state = Mutex(State()) }
@@ -33,6 +34,8 @@ struct MendableEffects: EventHandler {
 
     /// How many applied at the same moment, at most.
     var mostRunning: Int { health.state.withLock { $0.mostRunning } }
+    /// How many events were applied together, at most.
+    var largestBatch: Int { health.state.withLock { $0.largestBatch } }
     var isRunning: Bool { health.state.withLock { $0.running > 0 } }
 
     func decode(_ record: InboundRecord) -> Decoded<Entry> {
@@ -48,6 +51,7 @@ struct MendableEffects: EventHandler {
         health.state.withLock {
             $0.running += 1
             $0.mostRunning = max($0.mostRunning, $0.running)
+            $0.largestBatch = max($0.largestBatch, events.count)
         }
         defer { health.state.withLock { $0.running -= 1 } }
         for event in events {

@@ -157,8 +157,7 @@ final class IndexerWorld: Sendable {
         BatchApplier(
             consumer: FileEventHandler.consumer,
             handler: FileEventHandler(time: SystemTime(), random: SystemRandom()),
-            pool: pool,
-            waitsForDisk: false
+            pool: pool
         )
     }
 

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("What was read ahead obeys pause and seek")
 struct EventBufferTests {
-    private let buffer = EventBuffer()
+    private let buffer = EventBuffer(batchLimit: 1_000)
     private let first = TopicPartition(topic: "t", partition: 0)
     private let second = TopicPartition(topic: "t", partition: 1)
 
@@ -39,7 +39,7 @@ struct EventBufferTests {
     }
 
     @Test func heldRecordsDoNotFillTheBuffer() async {
-        buffer.append((0..<Int64(EventBuffer.loadLimit)).map { record(first, $0) })
+        buffer.append((0..<Int64(buffer.loadLimit)).map { record(first, $0) })
         #expect(buffer.isFull)
         buffer.pause([first])
         #expect(!buffer.isFull)
@@ -49,7 +49,7 @@ struct EventBufferTests {
 
     @Test func largeRecordsFillItSooner() async {
         let large = [UInt8](repeating: 0, count: 512 * 1_024)
-        for offset in 0..<Int64(EventBuffer.loadLimit / 129 + 1) {
+        for offset in 0..<Int64(buffer.loadLimit / 129 + 1) {
             #expect(!buffer.isFull)
             buffer.append([
                 ConsumerRecord(topic: "t", partition: 0, offset: offset, key: nil, value: large)
@@ -57,7 +57,7 @@ struct EventBufferTests {
         }
         #expect(buffer.isFull)
         // They come in small batches, too.
-        #expect(await nextRecords().count == EventBuffer.batchLimit / 129)
+        #expect(await nextRecords().count == buffer.batchLimit / 129)
     }
 
     @Test func aSeekDropsWhatIsFromBeforeItUntilItIsCarriedOut() async {
@@ -99,9 +99,8 @@ struct EventBufferTests {
     }
 
     @Test func roomIsSignalledOnceAtHalf() async {
-        let size = Int64(EventBuffer.batchLimit)
-        for batch in 0...Int64(EventBuffer.loadLimit) / size {
-            buffer.append((0..<size).map { record(first, batch * size + $0) })
+        for offset in 0..<Int64(buffer.loadLimit / buffer.batchLimit) {
+            buffer.append((0..<Int64(buffer.batchLimit)).map { record(first, offset * 1_000 + $0) })
         }
         #expect(buffer.awaitRoomIfFull())
         _ = await buffer.next()
