@@ -9,7 +9,7 @@ public enum InboxStore {
         """
     private static let advance: Statement = """
         UPDATE consumer_offsets SET next_offset = greatest(next_offset, $5)
-         WHERE consumer = $1 AND topic = $2 AND partition = $3 AND epoch = $4
+         WHERE consumer = $1 AND topic = $2 AND partition = $3 AND epoch = $4 AND next_offset >= $6
         """
     /// Fences whoever consumes the topic now: it lets go and begins again where this says.
     private static let reset: Statement = """
@@ -58,13 +58,20 @@ public enum InboxStore {
         guard let row = try await pool.query(claim, consumer, topic, partition).first else {
             throw .unexpectedResult("the partition was not claimed")
         }
-        let held = PartitionClaim(topic: topic, partition: partition, epoch: try row.int64(0))
-        return (held, try row.int64(1))
+        let nextOffset = try row.int64(1)
+        let held = PartitionClaim(
+            topic: topic,
+            partition: partition,
+            epoch: try row.int64(0),
+            nextOffset: nextOffset
+        )
+        return (held, nextOffset)
     }
 
     /// Moves the consumer on, in the transaction of the effects.
     ///
-    /// - Throws: `.fenced` when another member holds the partition now; let the transaction roll back.
+    /// - Throws: `.fenced` when another member holds the partition now, or the database has forgotten how far `claim` had come; let the
+    ///   transaction roll back.
     public static func advance(
         consumer: String,
         _ claim: PartitionClaim,
@@ -84,13 +91,11 @@ public enum InboxStore {
         in tx: borrowing Transaction
     ) async throws(InboxFailure) -> ArraySlice<Rows> {
         let (topic, partition, epoch) = (claim.topic, claim.partition, claim.epoch)
+        let advance = BoundStatement(advance, consumer, topic, partition, epoch, nextOffset, claim.reached)
         let results: [Rows]
-        do {
-            results = try await tx.pipeline(
-                [BoundStatement(advance, consumer, topic, partition, epoch, nextOffset)] + more
-            )
-        } catch { throw .database(error) }
+        do { results = try await tx.pipeline([advance] + more) } catch { throw .database(error) }
         guard results.first?.affectedRowCount == 1 else { throw .fenced }
+        tx.afterCommit { claim.reach(nextOffset) }
         return results.dropFirst()
     }
 

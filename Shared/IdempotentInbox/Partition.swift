@@ -1,17 +1,25 @@
 public import PostgresClient
+internal import Synchronization
 
 /// One partition of a topic, as a consumer holds it.
-public struct PartitionClaim: Hashable, Sendable {
+public final class PartitionClaim: Sendable {
     public let topic: String
     public let partition: Int32
     /// Raised at every assignment; writes of an earlier holder touch no row.
     public let epoch: Int64
+    /// As far as this holder has come for sure. A database that says less has forgotten some of it: a replica that was behind was
+    /// promoted, or a backup put in its place.
+    private let reachedOffset: Atomic<Int64>
 
-    public init(topic: String, partition: Int32, epoch: Int64) {
+    init(topic: String, partition: Int32, epoch: Int64, nextOffset: Int64) {
         self.topic = topic
         self.partition = partition
         self.epoch = epoch
+        reachedOffset = Atomic(nextOffset)
     }
+
+    var reached: Int64 { reachedOffset.load(ordering: .relaxed) }
+    func reach(_ nextOffset: Int64) { reachedOffset.max(nextOffset, ordering: .relaxed) }
 }
 
 /// A record that cannot be applied, with its bytes.
@@ -27,6 +35,7 @@ public struct ParkedRecord: Sendable {
 
 public enum InboxFailure: Error, Equatable, Sendable {
     case database(DatabaseError)
-    /// Another member holds the partition now. Nothing of the caller's may commit.
+    /// Another member holds the partition now, or the database has forgotten what was applied: to be claimed and read anew from
+    /// where it says. Nothing of the caller's may commit.
     case fenced
 }

@@ -18,8 +18,8 @@ public final class KafkaConsumer: Sendable, AsyncSequence {
 
     /// Joins the group named by `group.id` for `topics`; the first event may take as long as the group's rebalance.
     ///
-    /// - Parameter batchLimit: records that one event has at most, of all partitions; fewer where they are large (4 KiB of value count as
-    ///   another record). Four times as many are read ahead.
+    /// - Parameter batchLimit: records that one event has at most, of all partitions; fewer where they are large:
+    ///   4 KiB of value count as another record. Four times as many are read ahead.
     /// - Throws: a setting librdkafka does not accept, incremental rebalancing, a missing group, or no thread.
     public init(
         _ settings: KafkaSettings,
@@ -36,7 +36,12 @@ public final class KafkaConsumer: Sendable, AsyncSequence {
             Configuration.destroy(handle, context: context)
             throw .invalidSetting("group.id is missing")
         }
-        let loop = ConsumerLoop(handle: handle, pollQueue: pollQueue, context: context, batchLimit: batchLimit)
+        let loop = ConsumerLoop(
+            handle: handle,
+            pollQueue: pollQueue,
+            context: context,
+            batchLimit: batchLimit
+        )
         do throws(KafkaError) {
             try Self.subscribe(handle, to: topics)
             try PollThread.start { loop.run() }
