@@ -9,7 +9,8 @@ public import ServiceLifecycle
 /// Reads topics and applies what it reads, exactly once in effect: at least once delivered, fenced and remembered.
 ///
 ///     assigned → claim the partition in the database, start at ITS offset
-///     records  → one transaction per partition: inbox, effects, offset; then tell Kafka, as a cache
+///     records  → transactions of one partition each: inbox, effects, offset; then tell Kafka, as a cache
+///     fenced   → another member has it, or the database has forgotten some of it: join anew, claim anew
 ///     trouble  → pause the partition, back off, read the same records again; the rest goes on
 ///     revoked  → nothing is in hand between two events: let go at once
 ///     parked   → tried again when an operator asks for it

@@ -55,7 +55,8 @@ struct BadClientTests {
         try await client.send(stack.head(ofUpload: "crawled", length: 40))
         for number in 0..<40 {
             try await client.send([UInt8(ascii: "a") + UInt8(number % 26)])
-            #expect(try await client.receiveNothing(forMilliseconds: number < 39 ? 100 : 0))
+            // After the last one it may have been answered already.
+            if number < 39 { #expect(try await client.receiveNothing(forMilliseconds: 100)) }
         }
         return try await client.receive(within: 20) { $0.contains("\"version\":1}") }.text
     }
