@@ -8,7 +8,7 @@ extension ConsumerLoop {
         case applied
         /// Nothing could be written; the partition stands still for a moment, then the same records come again.
         case paused
-        /// Another member has the partition, or an operator has reset it. Nothing of it may be stored.
+        /// Another member has the partition, an operator has reset it, or the database has forgotten how far it was. Nothing of it may be stored.
         case fenced
     }
 
@@ -75,8 +75,8 @@ extension ConsumerLoop {
             try faults.reach(.afterOffsetStored)
             return .applied
         } catch InboxFailure.fenced {
-            // Joining the group anew ends with the truth, whichever of the two it was.
-            logger.info("partition taken over", metadata: ["partition": "\(partition)"])
+            // Joining the group anew ends with the truth, whichever it was.
+            logger.info("partition given up, to be claimed anew", metadata: ["partition": "\(partition)"])
             return .fenced
         } catch {
             figures.failed(partition, "\(error)")

@@ -12,10 +12,13 @@ extension EventBuffer.State {
     mutating func appendRecords(_ records: [ConsumerRecord]) {
         guard !records.isEmpty else { return }
         load += records.weight
-        if let last = entries.indices.last, case .records(let earlier) = entries[last].event,
-            earlier.weight + records.weight <= batchLimit
+        if let last = entries.indices.last, case .records(var joined) = entries[last].event,
+            joined.weight + records.weight <= batchLimit
         {
-            entries[last].event = .records(earlier + records)
+            // Held here alone, it grows in place: records that come one by one are not copied each time.
+            entries[last].event = .records([])
+            joined += records
+            entries[last].event = .records(joined)
         } else {
             entries.append(EventBuffer.Entry(event: .records(records)))
         }
