@@ -5,12 +5,14 @@ enum ApplyFailure: Error {
     case inbox(InboxFailure)
     /// The handler's own: the same records may fail again.
     case handler(String)
+    /// A unique constraint: something is there that was not expected.
+    case violation(String)
 
     /// For work that does not call the handler.
     var inboxFailure: InboxFailure {
         switch self {
         case .inbox(let failure): failure
-        case .handler(let text): .database(.unexpectedResult(text))
+        case .handler(let text), .violation(let text): .database(.unexpectedResult(text))
         }
     }
 }
@@ -25,6 +27,7 @@ func applyInTransaction<Value: Sendable>(
             try await body(tx)
         }
     } catch {
+        if let failure = error.databaseError, failure.isUniqueViolation { throw .violation("\(failure)") }
         switch error {
         case .rolledBack(let failure as InboxFailure): throw .inbox(failure)
         case .rolledBack(let failure as DatabaseError) where failure.isOfDatabase:

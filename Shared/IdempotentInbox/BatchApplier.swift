@@ -45,10 +45,19 @@ public struct BatchApplier<Handler: EventHandler>: Sendable {
     public func apply(_ records: [InboundRecord], _ claim: PartitionClaim) async throws(InboxFailure)
         -> BatchCounts
     {
+        let isExpectingNew = claim.isExpectingNew
         do {
-            return try await applyTogether(records, claim)
+            let counts = try await applyTogether(records, claim, isExpectingNew: isExpectingNew)
+            if counts.repeated > 0 { claim.becomeWary() } else { claim.calmDown() }
+            return counts
         } catch {
-            if case .inbox(let failure) = error { throw failure }
+            switch error {
+            case .inbox(let failure): throw failure
+            case .violation where isExpectingNew:
+                claim.becomeWary()
+                return try await apply(records, claim)
+            case .violation, .handler: break
+            }
         }
         var counts = BatchCounts()
         for record in records { counts += try await applyAlone(record, claim) }
@@ -62,11 +71,11 @@ public struct BatchApplier<Handler: EventHandler>: Sendable {
         var reason = ""
         for _ in 0..<attemptLimit {
             do {
-                return try await applyTogether([record], claim)
+                return try await applyTogether([record], claim, isExpectingNew: false)
             } catch {
                 switch error {
                 case .inbox(let failure): throw failure
-                case .handler(let text): reason = text
+                case .handler(let text), .violation(let text): reason = text
                 }
             }
         }
@@ -80,29 +89,57 @@ public struct BatchApplier<Handler: EventHandler>: Sendable {
         } catch { throw error.inboxFailure }
     }
 
+    /// - Parameter isExpectingNew: that none of the events was seen before, and nothing of theirs is parked. Where one was seen, the
+    ///   whole transaction fails by the violated constraint, and is to be made again without expecting that.
     private func applyTogether(
         _ records: [InboundRecord],
-        _ claim: PartitionClaim
+        _ claim: PartitionClaim,
+        isExpectingNew: Bool
     ) async throws(ApplyFailure) -> BatchCounts {
         guard let last = records.last else { return BatchCounts() }
         let decoded = records.map { (record: $0, meaning: handler.decode($0)) }
         return try await applyInTransaction(on: pool) { tx in
-            // First, so that a holder that lost the partition fails before it does any work.
-            var plan = BatchPlan(decoded, parkedKeys: [])
-            let found = try await InboxStore.advance(
-                consumer: consumer,
-                claim,
-                to: last.offset + 1,
-                past: plan.events.map { ($0.id, $0.key) },
-                in: tx
-            )
-            if !found.parkedKeys.isEmpty { plan = BatchPlan(decoded, parkedKeys: found.parkedKeys) }
-            plan.dropRepeats(keeping: found.fresh, isRepeatable: handler.isRepeatable)
-            let applied = try await InboxStore.seen(plan.waitingIDs, consumer: consumer, in: tx)
-            plan.dropWaitingRepeats(applied, isRepeatable: handler.isRepeatable)
-            try InboxStore.park(plan.parked, consumer: consumer, in: tx)
-            if !plan.events.isEmpty { try await handler.apply(plan.events.map(\.event), in: tx) }
-            return plan.counts
+            let plan = BatchPlan(decoded, parkedKeys: [])
+            if isExpectingNew, plan.parked.isEmpty {
+                let areRemembered = try await InboxStore.advance(
+                    consumer: consumer,
+                    claim,
+                    to: last.offset + 1,
+                    pastNew: plan.events.map { ($0.id, $0.key) },
+                    in: tx
+                )
+                if areRemembered {
+                    if !plan.events.isEmpty { try await handler.applyNew(plan.events.map(\.event), in: tx) }
+                    return plan.counts
+                }
+                claim.becomeWary()
+            }
+            return try await sortAndApply(decoded, plan, to: last.offset + 1, claim, in: tx)
         }
+    }
+
+    private func sortAndApply(
+        _ decoded: [(record: InboundRecord, meaning: Decoded<Handler.Event>)],
+        _ firstPlan: BatchPlan<Handler.Event>,
+        to nextOffset: Int64,
+        _ claim: PartitionClaim,
+        in tx: borrowing Transaction
+    ) async throws -> BatchCounts {
+        var plan = firstPlan
+        // First, so that a holder that lost the partition fails before it does any work.
+        let found = try await InboxStore.advance(
+            consumer: consumer,
+            claim,
+            to: nextOffset,
+            past: plan.events.map { ($0.id, $0.key) },
+            in: tx
+        )
+        if !found.parkedKeys.isEmpty { plan = BatchPlan(decoded, parkedKeys: found.parkedKeys) }
+        plan.dropRepeats(keeping: found.fresh, isRepeatable: handler.isRepeatable)
+        let applied = try await InboxStore.seen(plan.waitingIDs, consumer: consumer, in: tx)
+        plan.dropWaitingRepeats(applied, isRepeatable: handler.isRepeatable)
+        try InboxStore.park(plan.parked, consumer: consumer, in: tx)
+        if !plan.events.isEmpty { try await handler.apply(plan.events.map(\.event), in: tx) }
+        return plan.counts
     }
 }

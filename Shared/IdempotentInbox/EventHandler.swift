@@ -48,11 +48,19 @@ public protocol EventHandler<Event>: Sendable {
     /// ever, anything else makes the record wait in the parking place after some tries.
     func apply(_ events: [Event], in tx: borrowing Transaction) async throws
 
+    /// The same for events that nothing is expected to be known of: what is inserted for one that begins its subject may be inserted
+    /// without looking first. A violated unique constraint rolls back; the events then come again, through `apply`.
+    func applyNew(_ events: [Event], in tx: borrowing Transaction) async throws
+
     /// Whether a copy of an event that was applied before is applied once more: for events that ask for something
     /// and are sent again when no answer came. Applying a copy must then be harmless.
     func isRepeatable(_ event: Event) -> Bool
 }
 
 extension EventHandler {
+    public func applyNew(_ events: [Event], in tx: borrowing Transaction) async throws {
+        try await apply(events, in: tx)
+    }
+
     public func isRepeatable(_ event: Event) -> Bool { false }
 }

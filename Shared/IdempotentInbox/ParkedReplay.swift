@@ -50,7 +50,7 @@ public struct ParkedReplay<Handler: EventHandler>: Sendable {
             } catch {
                 switch error {
                 case .inbox(let failure): throw failure
-                case .handler(let text): reason = text
+                case .handler(let text), .violation(let text): reason = text
                 }
             }
         }

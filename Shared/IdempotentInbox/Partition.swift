@@ -10,6 +10,8 @@ public final class PartitionClaim: Sendable {
     /// As far as this holder has come for sure. A database that says less has forgotten some of it: a replica that was behind was
     /// promoted, or a backup put in its place.
     private let reachedOffset: Atomic<Int64>
+    /// Batches still to come whose events are looked for before they are remembered.
+    private let waryBatches = Atomic(0)
 
     init(topic: String, partition: Int32, epoch: Int64, nextOffset: Int64) {
         self.topic = topic
@@ -20,6 +22,12 @@ public final class PartitionClaim: Sendable {
 
     var reached: Int64 { reachedOffset.load(ordering: .relaxed) }
     func reach(_ nextOffset: Int64) { reachedOffset.max(nextOffset, ordering: .relaxed) }
+
+    /// As the database's offset is exact, an event comes twice where it was produced twice, or where somebody has it read again: seldom
+    /// alone.
+    var isExpectingNew: Bool { waryBatches.load(ordering: .relaxed) <= 0 }
+    func becomeWary() { waryBatches.store(16, ordering: .relaxed) }
+    func calmDown() { waryBatches.subtract(isExpectingNew ? 0 : 1, ordering: .relaxed) }
 }
 
 /// A record that cannot be applied, with its bytes.
@@ -38,4 +46,11 @@ public enum InboxFailure: Error, Equatable, Sendable {
     /// Another member holds the partition now, or the database has forgotten what was applied: to be claimed and read anew from
     /// where it says. Nothing of the caller's may commit.
     case fenced
+}
+
+extension InboxFailure: DatabaseErrorCarrying {
+    public var databaseError: DatabaseError? {
+        if case .database(let error) = self { return error }
+        return nil
+    }
 }

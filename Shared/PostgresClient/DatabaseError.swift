@@ -35,6 +35,12 @@ public enum DatabaseError: Error, Equatable, Sendable {
         return false
     }
 
+    /// True for a violated unique constraint, whichever.
+    public var isUniqueViolation: Bool {
+        if case .refused("23505", _, _) = self { return true }
+        return false
+    }
+
     /// True for a violated unique or exclusion constraint of this name.
     public func isViolation(of constraint: String) -> Bool {
         if case .refused(_, _, constraint) = self { return true }

@@ -18,8 +18,16 @@ struct FileEventHandler: EventHandler {
     func decode(_ record: InboundRecord) -> Decoded<FileEvent> { Decoded(record) }
 
     func apply(_ events: [FileEvent], in tx: borrowing Transaction) async throws {
+        try await apply(events, areNew: false, in: tx)
+    }
+
+    func applyNew(_ events: [FileEvent], in tx: borrowing Transaction) async throws {
+        try await apply(events, areNew: true, in: tx)
+    }
+
+    private func apply(_ events: [FileEvent], areNew: Bool, in tx: borrowing Transaction) async throws {
         let documents = events.compactMap { event in Document(event).map { (event, $0) } }
-        let isNewer = try await DocumentStore.upsert(documents.map(\.1), in: tx)
+        let isNewer = try await DocumentStore.write(documents.map(\.1), areNew: areNew, in: tx)
         let news = zip(documents, isNewer).filter(\.1).map(\.0.0)
         try SagaStore.supersede(kind: IndexSaga.kind, lastOfEach(try news.compactMap(indexing)), in: tx)
 

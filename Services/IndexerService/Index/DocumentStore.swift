@@ -35,6 +35,18 @@ enum DocumentStore {
          WHERE documents.version < EXCLUDED.version
         RETURNING file_id
         """
+    /// Of files that are told of for the first time. Without ON CONFLICT the index is asked once instead of twice.
+    private static let insert: Statement = """
+        INSERT INTO documents (file_id, version, tenant, owner, state, updated_at,
+                               name, content_type, size, sha256, object_key, search)
+        SELECT file_id, version, tenant, owner, state, updated_at, name, content_type, size, sha256, object_key,
+               CASE WHEN words IS NOT NULL
+                   THEN setweight(to_tsvector('simple', normalize(words, NFC)), 'A') END
+          FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[],
+                      $8::text[], $9::bigint[], $10::text[], $11::text[], $12::text[])
+               AS new (file_id, version, tenant, owner, state, updated_at, name, content_type, size, sha256,
+                       object_key, words)
+        """
     private static let index: Statement = """
         UPDATE documents
            SET index_state = 'INDEXED',
@@ -92,16 +104,27 @@ enum DocumentStore {
 
     /// Applies documents, those of one file in the order given.
     ///
+    /// - Parameter areNew: no row is expected of a file that is at its first version; if there is one, the transaction fails by
+    ///   the violated constraint.
     /// - Returns: for each, whether it was newer than what the row said.
-    static func upsert(
+    static func write(
         _ documents: [Document],
+        areNew: Bool,
         in tx: borrowing Transaction
     ) async throws(DatabaseError) -> [Bool] {
-        let rounds = rounds(of: documents)
-        let results = try await tx.pipeline(
-            rounds.map { round in upsertion(of: round.map { documents[$0] }) }
-        )
+        var rounds = rounds(of: documents)
         var isNewer = Array(repeating: false, count: documents.count)
+        if areNew, let first = rounds.first {
+            let inserted = first.filter { FileVersion.isFirst(documents[$0].version) }
+            rounds[0] = first.filter { !FileVersion.isFirst(documents[$0].version) }
+            if !inserted.isEmpty { try tx.enqueue(bound(insert, inserted.map { documents[$0] })) }
+            for index in inserted { isNewer[index] = true }
+        }
+        rounds.removeAll(where: \.isEmpty)
+        guard !rounds.isEmpty else { return isNewer }
+        let results = try await tx.pipeline(
+            rounds.map { round in bound(upsert, round.map { documents[$0] }) }
+        )
         for (round, rows) in zip(rounds, results) {
             var written: Set<UUID> = []
             for row in rows { written.insert(try row.uuid(0)) }
@@ -170,9 +193,9 @@ enum DocumentStore {
         return !rows.isEmpty
     }
 
-    private static func upsertion(of documents: [Document]) -> BoundStatement {
+    private static func bound(_ statement: Statement, _ documents: [Document]) -> BoundStatement {
         BoundStatement(
-            upsert,
+            statement,
             documents.map(\.fileID),
             documents.map(\.version),
             documents.map(\.tenant),

@@ -26,13 +26,14 @@ struct SlowClientTests {
     }
 
     @Test func aSlowButSteadyBodyIsServed() async throws {
-        try await TestServer.run(limits { $0.bodyStallTimeout = .milliseconds(500) }) { server in
+        // Each byte in time, all of them together not.
+        try await TestServer.run(limits { $0.bodyStallTimeout = .seconds(3) }) { server in
             let connection = try server.connect()
             try await connection.send("POST /count HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\n\r\n")
             for count in 1...12 {
                 try await connection.send("x")
                 try await until { server.witness.byteCount >= count }
-                _ = try? await connection.receiveNothing(forMilliseconds: 80)
+                _ = try? await connection.receiveNothing(forMilliseconds: 300)
             }
             #expect(
                 try await connection.receive { $0.hasSuffix("\r\n\r\n12") }.text.hasPrefix("HTTP/1.1 200 ")

@@ -66,10 +66,12 @@ struct ReplayRaceTests {
                 }
             }
         }
-        let claim = try await world.claim(partition)
+        var claim = try await world.claim(partition)
         var rest = world.records(entries, in: partition)[...]
         while !rest.isEmpty {
             let batch = Array(rest.prefix(Int.random(in: 1...12, using: &random)))
+            // A new holder expects that what it reads is new.
+            if Bool.random(using: &random) { claim = try await world.claim(partition) }
             _ = try await world.applier.apply(batch, claim)
             rest = rest.dropFirst(batch.count)
         }

@@ -15,11 +15,12 @@ struct TickReaderTests {
     private let loadTime = Duration.seconds(3)
 
     /// Runs writers, a transaction that is held open all the time, one that appended early and commits late, and
-    /// `reader`, which ends after all of them.
+    /// `reader`, which ends after all of them. On a slow machine the writers go on until `isEnough`, for a minute at most.
     private func underLoad(
         _ world: OutboxWorld,
         keyCount: Int = 40,
         appendsEarly: Bool = true,
+        isEnough: @escaping @Sendable () -> Bool = { true },
         _ reader: @escaping @Sendable (Latch) async throws -> Void
     ) async throws {
         let isOver = Latch()
@@ -27,7 +28,11 @@ struct TickReaderTests {
         async let reading: Void = reader(isOver)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<writerCount {
-                group.addTask { try await world.write(until: deadline, keyCount: keyCount) }
+                group.addTask {
+                    try await world.write(keyCount: keyCount) {
+                        world.time.uptime > (isEnough() ? deadline : deadline + .seconds(60))
+                    }
+                }
             }
             if appendsEarly {
                 group.addTask { try await world.hold("late", until: deadline) }
@@ -56,7 +61,7 @@ struct TickReaderTests {
         try await OutboxWorld.with { world in
             let log = FakeLog()
             let deaths = Counter()
-            try await underLoad(world) { isOver in
+            try await underLoad(world, isEnough: { deaths.count > 2 }) { isOver in
                 var epoch: Int64 = 0
                 while true {
                     // A restart under the same lease keeps the epoch; a takeover raises it.
@@ -79,7 +84,7 @@ struct TickReaderTests {
             let log = FakeLog()
             let rotations = Counter()
             // A transaction that has appended keeps its partition from being emptied: here none stays open.
-            try await underLoad(world, appendsEarly: false) { isOver in
+            try await underLoad(world, appendsEarly: false, isEnough: { rotations.count > 3 }) { isOver in
                 let limits = TickStore.RotationLimits(rowCount: 50, ageSeconds: 1)
                 let reader = TickReader(
                     world: world,
@@ -158,7 +163,8 @@ struct TickReaderTests {
     @Test func severalRelaysWithSkipLockedInvert() async throws {
         try await OutboxWorld.with { world in
             let log = FakeLog()
-            try await underLoad(world, keyCount: 5) { isOver in
+            let hasInverted = { @Sendable in log.findings([:]).inversions > 0 }
+            try await underLoad(world, keyCount: 5, isEnough: hasInverted) { isOver in
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     for _ in 0..<4 {
                         group.addTask { try await skipLockedRelay(world, log) { isOver.isSet } }

@@ -85,7 +85,12 @@ public struct OutboxWorld: Sendable {
     /// Writes until `deadline`: one to three keys per transaction, random delays before the commit, one in eight
     /// rolled back, one in four with a savepoint that is rolled back.
     public func write(until deadline: Duration, keyCount: Int) async throws {
-        while time.uptime < deadline {
+        try await write(keyCount: keyCount) { time.uptime >= deadline }
+    }
+
+    /// The same until `isOver`.
+    public func write(keyCount: Int, until isOver: () -> Bool) async throws {
+        while !isOver() {
             let keys = Set(
                 (0...random.uniform(below: 3)).map { _ in "k\(random.uniform(below: UInt64(keyCount)))" }
             )
