@@ -14,6 +14,9 @@ public enum TestDatabase {
             """
     }
 
+    /// How long a test waits for a connection that is not its subject: others may have the processors.
+    public static let patience: Duration = .seconds(30)
+
     /// The server's libpq URI.
     public static func url() throws -> String {
         guard let value = getenv("WAYBILL_TEST_DATABASE"), value.pointee != 0 else { throw Missing() }
@@ -25,6 +28,8 @@ public enum TestDatabase {
         let schema = "t_" + String(SystemRandom().nextUInt64(), radix: 36)
         var settings = PostgresSettings(conninfo: try url(), applicationName: "waybill-\(schema)")
         settings.schema = schema
+        settings.leaseWaitLimit = patience
+        settings.connectTimeout = patience
         return settings
     }
 
@@ -49,6 +54,7 @@ public enum TestDatabase {
         adjust(&settings)
         var keeperSettings = settings
         keeperSettings.connectionLimit = 1
+        keeperSettings.leaseWaitLimit = patience
         keeperSettings.statementTimeout = .seconds(30)
         let keeper = makePool(keeperSettings)
         _ = try await keeper.pipeline([

@@ -58,7 +58,7 @@ struct TLSTests {
     private static func pool(_ conninfo: String) -> PostgresPool {
         var settings = PostgresSettings(conninfo: conninfo, applicationName: "waybill-test")
         settings.connectionLimit = 4
-        settings.leaseWaitLimit = .seconds(10)
+        settings.leaseWaitLimit = TestDatabase.patience
         return TestDatabase.makePool(settings)
     }
 }

@@ -150,9 +150,13 @@ struct ServiceUnderTest: Sendable {
 
     private static func servicePool(_ options: ServiceOptions, _ settings: PostgresSettings) -> PostgresPool {
         var settings = settings
-        if let conninfo = options.conninfo { settings.conninfo = conninfo }
+        if let conninfo = options.conninfo {
+            settings.conninfo = conninfo
+            // A door that can be shut: what a request then meets is the subject.
+            settings.leaseWaitLimit = .seconds(5)
+            settings.connectTimeout = .seconds(5)
+        }
         settings.connectionLimit = 6
-        settings.leaseWaitLimit = .seconds(5)
         return TestDatabase.makePool(settings)
     }
 

@@ -93,6 +93,8 @@ public final class TestStack: Sendable {
     private static func pool(_ url: String) -> PostgresPool {
         var settings = PostgresSettings(conninfo: url, applicationName: "waybill-test")
         settings.connectionLimit = 2
+        settings.leaseWaitLimit = TestDatabase.patience
+        settings.connectTimeout = TestDatabase.patience
         settings.statementTimeout = .seconds(30)
         return TestDatabase.makePool(settings)
     }
