@@ -51,9 +51,9 @@ actor Publisher {
     /// awaited, the next page is read.
     ///
     /// - Parameter mustStop: asked before more is handed over; what is under way is awaited all the same.
-    /// - Returns: where the tick's end is, or nil when it stopped before.
+    /// - Returns: where the tick's end is and how many rows it had, or nil when it stopped before.
     func publish(_ position: TickPosition, until mustStop: @escaping @Sendable () -> Bool) async throws
-        -> TickPosition?
+        -> (end: TickPosition, rowCount: Int)?
     {
         var course = Course(settled: position.lastID) { [ticks, limits] id in
             try await ticks.page(of: position, after: id, limits: limits)
@@ -61,7 +61,7 @@ actor Publisher {
             try await ticks.advance(position, to: id)
         }
         guard try await follow(&course, until: mustStop) else { return nil }
-        return try await noting { [ticks] in try await ticks.end(position) }
+        return (try await noting { [ticks] in try await ticks.end(position) }, course.count)
     }
 
     /// Publishes rows that were published before once more.

@@ -23,6 +23,10 @@ struct RelayLoop: Service {
 
     /// The longest an event waits when its ring was lost.
     var pollInterval = Duration.milliseconds(100)
+    /// A tick that had this many rows is followed by the next one no sooner than `tickInterval` after it began: each costs
+    /// two commits, which compete with those of the writers. Below, events go out as soon as they can.
+    private let manyRows = 64
+    private let tickInterval = Duration.milliseconds(20)
     /// How often requests and the turn of the partitions are looked after, however busy the outbox is.
     private let tidyInterval = Duration.seconds(1)
     /// What is under way when the process is asked to stop gets this long.
@@ -122,8 +126,11 @@ struct RelayLoop: Service {
                 position = next
             }
             pause = .milliseconds(1)
-            guard let end = try await publisher.publish(position, until: mustStop) else { return }
-            position = end
+            let nextAt = time.uptime + tickInterval
+            guard let tick = try await publisher.publish(position, until: mustStop) else { return }
+            position = tick.end
+            let early = nextAt - time.uptime
+            if tick.rowCount >= manyRows, early > .zero { await self.pause(for: early) }
         }
     }
 

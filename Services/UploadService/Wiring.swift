@@ -117,7 +117,7 @@ struct Wiring: Sendable {
             actions: actions,
             keys: keys,
             pool: surroundings.pool,
-            files: FileStore.lookup(on: surroundings.pool),
+            files: FileLookup(on: surroundings.pool),
             store: surroundings.store,
             budget: surroundings.budget,
             figures: figures
@@ -125,7 +125,10 @@ struct Wiring: Sendable {
         return makeServiceRouter(time: time) { router in
             OperationalRoutes(health: health, metrics: metrics, time: time).add(to: router)
             let authentication = BearerAuthentication(TokenStore(surroundings.pool))
-            files.add(to: router.group("api/v1/files").add(middleware: authentication))
+            files.add(
+                to: router.group("api/v1/files"),
+                router.group("api/v1/files").add(middleware: authentication)
+            )
             uploads.add(to: router.group("api/v1/uploads").add(middleware: authentication))
             addAdministration(
                 to: router.group("api/v1").add(middleware: authentication)

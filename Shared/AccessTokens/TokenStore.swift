@@ -33,17 +33,27 @@ public struct TokenStore: CallerAuthenticator {
     public init(_ pool: PostgresPool) {
         self.pool = pool
         lookup = SharedLookup(on: pool.taskExecutor) { digests throws(DatabaseError) in
-            var callers: [[UInt8]: Result<Caller, DatabaseError>] = [:]
-            for row in try await pool.query(Self.find, Array(digests)) {
-                callers[try row.bytes(0)] = Result { () throws(DatabaseError) in try Self.caller(row) }
-            }
-            return callers
+            try Self.callers(try await pool.query(Self.find, Array(digests)))
         }
     }
 
     public func find(_ token: String) async throws -> Caller? {
-        let caller = try await lookup.find(Self.digest(of: token))?.get()
-        return caller?.isCanary == true ? nil : caller
+        try await lookup.find(Self.digest(of: token))?.get()
+    }
+
+    /// The question for callers, by the digests of their tokens, for whoever asks something else with it.
+    public static func finding(_ digests: [[UInt8]]) -> BoundStatement { BoundStatement(find, digests) }
+
+    /// What `finding` was answered, by digest. A row that cannot be read fails its own token, no other.
+    public static func callers(_ rows: Rows) throws(DatabaseError) -> [[UInt8]: Result<Caller, DatabaseError>]
+    {
+        var callers: [[UInt8]: Result<Caller, DatabaseError>] = [:]
+        for row in rows {
+            let found = Result { () throws(DatabaseError) in try caller(row) }
+            if case .success(let caller) = found, caller.isCanary { continue }
+            callers[try row.bytes(0)] = found
+        }
+        return callers
     }
 
     private static func caller(_ row: Row) throws(DatabaseError) -> Caller {
@@ -71,5 +81,6 @@ public struct TokenStore: CallerAuthenticator {
         try await pool.execute(Self.revoke, Self.digest(of: token)) == 1
     }
 
-    private static func digest(of token: String) -> [UInt8] { Digest256.of(Array(token.utf8)).bytes }
+    /// By which a token is known here.
+    public static func digest(of token: String) -> [UInt8] { Digest256.of(Array(token.utf8)).bytes }
 }

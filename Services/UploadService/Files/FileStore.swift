@@ -5,8 +5,6 @@ import PostgresClient
 
 import struct FoundationEssentials.UUID
 
-typealias FileLookup = SharedLookup<UUID, Result<File, DatabaseError>, DatabaseError>
-
 /// Every statement that touches `files`: here what finds and makes rows, in `FileStore+Moves` what changes their state.
 enum FileStore {
     private static let insert: Statement = """
@@ -77,15 +75,16 @@ enum FileStore {
         ).first.map(file)
     }
 
-    /// Finds single files for many readers at once. A row that cannot be read fails those who asked for it, nobody else.
-    static func lookup(on pool: PostgresPool) -> FileLookup {
-        SharedLookup(on: pool.taskExecutor) { ids throws(DatabaseError) in
-            var files: [UUID: Result<File, DatabaseError>] = [:]
-            for row in try await pool.query(findAll, Array(ids)) {
-                files[try row.uuid(0)] = Result { () throws(DatabaseError) in try file(row) }
-            }
-            return files
+    /// The question for files, of whomever, for whoever asks something else with it.
+    static func finding(_ ids: [UUID]) -> BoundStatement { BoundStatement(findAll, ids) }
+
+    /// What `finding` was answered. A row that cannot be read fails its own file, no other.
+    static func files(_ rows: Rows) throws(DatabaseError) -> [UUID: Result<File, DatabaseError>] {
+        var files: [UUID: Result<File, DatabaseError>] = [:]
+        for row in rows {
+            files[try row.uuid(0)] = Result { () throws(DatabaseError) in try file(row) }
         }
+        return files
     }
 
     /// The visible file of that name, compared in Unicode normalization form C.

@@ -9,8 +9,7 @@ import ObjectStore
 /// `GET /api/v1/files/{id}/content`: the bytes, streamed from the store as fast as the client takes them.
 extension FileRoutes {
     func content(_ request: Request, _ context: ServiceContext) async throws -> Response {
-        _ = try QueryItems(of: request, known: [])
-        let file = try await visibleFile(context)
+        let file = try await visibleFile(request, context)
         guard file.state == .available else { throw FileFailure.quarantined }
         let tag = file.contentTag
         let conditions = Preconditions(request.headers)

@@ -22,19 +22,19 @@ struct FileRoutes: Sendable {
     let budget: TransferBudget
     let figures: UploadFigures
 
-    func add(to routes: some RouterMethods<ServiceContext>) {
+    /// - Parameter guarded: where a request already has its caller. Routes that read one file find it together with the file.
+    func add(to open: some RouterMethods<ServiceContext>, _ routes: some RouterMethods<ServiceContext>) {
+        open.get("{id}") { try await facts($0, $1) }
+        open.get("{id}/content") { try await content($0, $1) }
         routes.post { try await upload($0, $1) }
         routes.get { try await list($0, $1) }
         routes.post("batch-delete") { try await deleteBatch($0, $1) }
-        routes.get("{id}") { try await facts($0, $1) }
-        routes.get("{id}/content") { try await content($0, $1) }
         routes.delete("{id}") { try await delete($0, $1) }
         routes.post("{id}/restore") { try await restore($0, $1) }
     }
 
     private func facts(_ request: Request, _ context: ServiceContext) async throws -> Response {
-        _ = try QueryItems(of: request, known: [])
-        let file = try await visibleFile(context)
+        let file = try await visibleFile(request, context)
         let tag = file.tag
         let conditions = Preconditions(request.headers)
         switch conditions.verdict(current: tag, lastModified: nil, isRead: true) {
@@ -48,15 +48,24 @@ struct FileRoutes: Sendable {
         }
     }
 
+    /// The file a request without a query reads. The request's caller is found with it.
+    ///
     /// A file that is deleted is not there any more, for every reader; another owner's never was.
-    func visibleFile(_ context: ServiceContext) async throws(FileFailure) -> File {
-        let (id, owner) = try target(context)
-        let found: File?
-        do { found = try await files.find(id)?.get() } catch { throw .database(error) }
-        guard let found, Owner(tenant: found.tenant, name: found.owner) == owner else { throw .notFound }
-        switch found.state {
-        case .available, .quarantined: return found
-        case .deleted, .purging, .purged: throw .notFound
+    func visibleFile(_ request: Request, _ context: ServiceContext) async throws -> File {
+        let id = context.parameters.get("id").flatMap { UUID(text: $0) }
+        let found = try await BearerAuthentication.authenticate(request, context) { token in
+            try await files.find(token, id)
+        }
+        _ = try QueryItems(of: request, known: [])
+        let owner = Owner(try context.requireCaller())
+        let file: File?
+        do throws(DatabaseError) { file = try found?.get() } catch { throw FileFailure.database(error) }
+        guard let file, Owner(tenant: file.tenant, name: file.owner) == owner else {
+            throw FileFailure.notFound
+        }
+        switch file.state {
+        case .available, .quarantined: return file
+        case .deleted, .purging, .purged: throw FileFailure.notFound
         }
     }
 

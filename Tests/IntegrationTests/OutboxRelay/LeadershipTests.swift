@@ -10,8 +10,18 @@ import TransactionalOutbox
 
 @Suite("I33 I34 one relay leads", .serialized, .timeLimit(.minutes(2)))
 struct LeadershipTests {
-    /// In one moment: rows of transactions to which the server has not come, and a relay that led in another one.
-    private static let failOver: Statement = """
+    /// In one moment. A tick that began between the snapshot and the commit of `moveOn` would have rows that it left, and lack
+    /// earlier ones that it moved, as no server's tick can: so it waits.
+    private static func failOver(_ pool: PostgresPool) async throws {
+        try await pool.withTransaction { (tx: borrowing Transaction) async throws -> Void in
+            _ = try await tx.query(lockTick)
+            try await tx.execute(moveOn)
+        }
+    }
+
+    private static let lockTick: Statement = "SELECT 1 FROM outbox_tick FOR UPDATE"
+    /// Rows of transactions to which the server has not come, and a relay that led in another one.
+    private static let moveOn: Statement = """
         WITH behind AS (
             UPDATE outbox SET tx = (tx::text::bigint + 1000000000)::text::xid8
              WHERE tx < pg_snapshot_xmax(pg_current_snapshot()) RETURNING 1
@@ -75,7 +85,7 @@ struct LeadershipTests {
             for round in 1...3 {
                 try await eventually("rows are on the topic") { rig.topic.log.count > 100 * round }
                 let before = try await epoch(rig)
-                _ = try await rig.world.pool.execute(Self.failOver)
+                try await Self.failOver(rig.world.pool)
                 try await eventually("it leads anew") { try await epoch(rig) > before }
             }
             try await writing

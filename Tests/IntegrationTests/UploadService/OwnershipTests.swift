@@ -74,7 +74,9 @@ struct OwnershipTests {
             let id = try await service.upload("a").id
             let requests: [(HTTPMethod, String)] = [
                 (.GET, "/api/v1/files"), (.POST, "/api/v1/files?name=x"), (.GET, "/api/v1/files/\(id)"),
-                (.GET, "/api/v1/files/\(id)/content"), (.DELETE, "/api/v1/files/\(id)"),
+                (.GET, "/api/v1/files/\(id)/content"), (.GET, "/api/v1/files/\(id)?unknown=1"),
+                (.GET, "/api/v1/files/no-id"), (.HEAD, "/api/v1/files/\(id)"),
+                (.DELETE, "/api/v1/files/\(id)"),
                 (.POST, "/api/v1/files/\(id)/restore"), (.POST, "/api/v1/files/batch-delete"),
             ]
             for (method, path) in requests {
@@ -85,6 +87,46 @@ struct OwnershipTests {
                 }
             }
             #expect(!service.witness.lines.contains { $0.contains("wb_ann") || $0.contains("wb_wrong") })
+        }
+    }
+
+    @Test func aRevokedTokenReadsNothingMore() async throws {
+        try await ServiceUnderTest.run { service in
+            let tokens = TokenStore(service.pool)
+            let caller = Caller(tenant: "acme", principal: "leaver", roles: [.user])
+            try await tokens.insert("leaked", for: caller)
+            let id = try await service.upload("a", as: "leaked").id
+            let paths = ["/api/v1/files/\(id)", "/api/v1/files/\(id)/content", "/api/v1/files"]
+            for path in paths {
+                #expect(try await service.send(.GET, path, as: "leaked").status == 200, "\(path)")
+            }
+            #expect(try await tokens.revoke("leaked"))
+            for path in paths {
+                #expect(try await service.send(.GET, path, as: "leaked").status == 401, "\(path)")
+            }
+        }
+    }
+
+    /// What they ask is one question to the database; what each is told is its own.
+    @Test func ofManyReadersAtOnceEachIsToldItsOwn() async throws {
+        try await ServiceUnderTest.run { service in
+            let anns = try await service.upload("a").id
+            let bobs = try await service.upload("b", as: ServiceUnderTest.bob).id
+            let expected: [(String, String, Int)] = [
+                (ServiceUnderTest.ann, anns, 200), (ServiceUnderTest.bob, anns, 404), ("wb_wrong", anns, 401),
+                (ServiceUnderTest.ann, bobs, 404), (ServiceUnderTest.bob, bobs, 200), ("wb_wrong", bobs, 401),
+                (ServiceUnderTest.ann, "no-id", 404), ("wb_wrong", "no-id", 401),
+            ]
+            try await withThrowingTaskGroup(of: Void.self) { readers in
+                for (token, id, status) in Array(repeating: expected, count: 8).joined() {
+                    readers.addTask {
+                        let answer = try await service.send(.GET, "/api/v1/files/\(id)", as: token)
+                        #expect(answer.status == status, "\(token) \(id)")
+                        if status == 200 { #expect(answer.id == id) }
+                    }
+                }
+                try await readers.waitForAll()
+            }
         }
     }
 
