@@ -126,8 +126,8 @@ struct Wiring: Sendable {
             OperationalRoutes(health: health, metrics: metrics, time: time).add(to: router)
             let authentication = BearerAuthentication(TokenStore(surroundings.pool))
             files.add(
-                to: router.group("api/v1/files"),
-                router.group("api/v1/files").add(middleware: authentication)
+                open: router.group("api/v1/files"),
+                guarded: router.group("api/v1/files").add(middleware: authentication)
             )
             uploads.add(to: router.group("api/v1/uploads").add(middleware: authentication))
             addAdministration(

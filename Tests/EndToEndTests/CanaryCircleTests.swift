@@ -106,7 +106,8 @@ struct CanaryCircleTests {
             _ = try await pool.execute(Self.forgeToken, "wb_forged")
         }
         for (program, path) in [
-            (StackProgram.uploadService, "/api/v1/files"), (.indexerService, "/api/v1/search?q=canary"),
+            (StackProgram.uploadService, "/api/v1/files"), (.uploadService, "/api/v1/files/no-id"),
+            (.indexerService, "/api/v1/search?q=canary"),
         ] {
             #expect(try await stack.send("GET", program, path, token: "wb_forged").status == 401)
         }

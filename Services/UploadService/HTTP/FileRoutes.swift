@@ -22,15 +22,20 @@ struct FileRoutes: Sendable {
     let budget: TransferBudget
     let figures: UploadFigures
 
-    /// - Parameter guarded: where a request already has its caller. Routes that read one file find it together with the file.
-    func add(to open: some RouterMethods<ServiceContext>, _ routes: some RouterMethods<ServiceContext>) {
+    /// - Parameters:
+    ///   - open: where nobody has asked for the caller yet: what is added to it must begin with `visibleFile`.
+    ///   - guarded: where a request has its caller.
+    func add(
+        open: some RouterMethods<ServiceContext>,
+        guarded: some RouterMethods<ServiceContext>
+    ) {
         open.get("{id}") { try await facts($0, $1) }
         open.get("{id}/content") { try await content($0, $1) }
-        routes.post { try await upload($0, $1) }
-        routes.get { try await list($0, $1) }
-        routes.post("batch-delete") { try await deleteBatch($0, $1) }
-        routes.delete("{id}") { try await delete($0, $1) }
-        routes.post("{id}/restore") { try await restore($0, $1) }
+        guarded.post { try await upload($0, $1) }
+        guarded.get { try await list($0, $1) }
+        guarded.post("batch-delete") { try await deleteBatch($0, $1) }
+        guarded.delete("{id}") { try await delete($0, $1) }
+        guarded.post("{id}/restore") { try await restore($0, $1) }
     }
 
     private func facts(_ request: Request, _ context: ServiceContext) async throws -> Response {
@@ -54,7 +59,7 @@ struct FileRoutes: Sendable {
     func visibleFile(_ request: Request, _ context: ServiceContext) async throws -> File {
         let id = context.parameters.get("id").flatMap { UUID(text: $0) }
         let found = try await BearerAuthentication.authenticate(request, context) { token in
-            try await files.find(token, id)
+            do { return try await files.find(token, id) } catch { throw FileFailure.database(error) }
         }
         _ = try QueryItems(of: request, known: [])
         let owner = Owner(try context.requireCaller())

@@ -13,13 +13,14 @@ public struct BearerAuthentication: RouterMiddleware {
 
     public init(_ authenticator: any CallerAuthenticator) { self.authenticator = authenticator }
 
+    /// 401 without a valid token. When tokens cannot be looked up now the answer is 503: never a guess.
     public func handle(
         _ request: Request,
         context: ServiceContext,
         next: (Request, ServiceContext) async throws -> Response
     ) async throws -> Response {
         try await Self.authenticate(request, context) { token in
-            try await authenticator.find(token).map { ($0, ()) }
+            try await find(token, context).map { ($0, ()) }
         }
         return try await next(request, context)
     }
@@ -28,36 +29,36 @@ public struct BearerAuthentication: RouterMiddleware {
     ///
     /// - Parameter find: nil when the token is nobody's. Throws when that cannot be decided now.
     /// - Returns: what was found beside the caller, whom the context now knows.
-    /// - Throws: 401 without a valid token. When tokens cannot be looked up now the answer is 503: never a guess.
+    /// - Throws: 401 without a valid token; what `find` throws.
     public static func authenticate<Found>(
         _ request: Request,
         _ context: ServiceContext,
         find: (_ token: String) async throws -> (caller: Caller, found: Found)?
     ) async throws -> Found {
-        let token = try token(request.headers)
-        let answer: (caller: Caller, found: Found)?
-        do {
-            answer = try await find(token)
-        } catch let error as CancellationError {
-            throw error
-        } catch {
-            context.logger.warning("tokens could not be looked up", metadata: ["error": "\(error)"])
-            throw lookupFailed
-        }
-        guard let answer else {
+        guard let answer = try await find(token(request.headers)) else {
             throw Problem.unauthorized("The token is unknown or no longer valid.", error: "invalid_token")
         }
         context.exchange.caller = answer.caller
         return answer.found
     }
 
-    private static let lookupFailed = Problem(
-        status: 503,
-        code: "AUTHENTICATION_UNAVAILABLE",
-        detail: "Callers cannot be recognised at the moment. Nothing was done; send the request again.",
-        isRetryable: true,
-        retryAfterSeconds: 5
-    )
+    private func find(_ token: String, _ context: ServiceContext) async throws -> Caller? {
+        do {
+            return try await authenticator.find(token)
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            context.logger.warning("tokens could not be looked up", metadata: ["error": "\(error)"])
+            throw Problem(
+                status: 503,
+                code: "AUTHENTICATION_UNAVAILABLE",
+                detail:
+                    "Callers cannot be recognised at the moment. Nothing was done; send the request again.",
+                isRetryable: true,
+                retryAfterSeconds: 5
+            )
+        }
+    }
 
     private static func token(_ fields: HTTPFields) throws(Problem) -> String {
         let values = fields[values: .authorization]

@@ -76,6 +76,7 @@ struct OwnershipTests {
                 (.GET, "/api/v1/files"), (.POST, "/api/v1/files?name=x"), (.GET, "/api/v1/files/\(id)"),
                 (.GET, "/api/v1/files/\(id)/content"), (.GET, "/api/v1/files/\(id)?unknown=1"),
                 (.GET, "/api/v1/files/no-id"), (.HEAD, "/api/v1/files/\(id)"),
+                (.HEAD, "/api/v1/files/\(id)/content"),
                 (.DELETE, "/api/v1/files/\(id)"),
                 (.POST, "/api/v1/files/\(id)/restore"), (.POST, "/api/v1/files/batch-delete"),
             ]
@@ -107,7 +108,7 @@ struct OwnershipTests {
         }
     }
 
-    /// What they ask is one question to the database; what each is told is its own.
+    /// What they ask may be one question to the database; what each is told is its own.
     @Test func ofManyReadersAtOnceEachIsToldItsOwn() async throws {
         try await ServiceUnderTest.run { service in
             let anns = try await service.upload("a").id

@@ -15,7 +15,6 @@ public struct OutboxWorld: Sendable {
     {
         try await TestDatabase.withSchema {
             $0.connectionLimit = 24
-            $0.leaseWaitLimit = .seconds(20)
         } _: { pool in
             try await Migrator.migrate(
                 [
