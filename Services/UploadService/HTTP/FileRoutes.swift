@@ -59,7 +59,9 @@ struct FileRoutes: Sendable {
     func visibleFile(_ request: Request, _ context: ServiceContext) async throws -> File {
         let id = context.parameters.get("id").flatMap { UUID(text: $0) }
         let found = try await BearerAuthentication.authenticate(request, context) { token in
-            do { return try await files.find(token, id) } catch { throw FileFailure.database(error) }
+            do throws(DatabaseError) { return try await files.find(token, id) } catch {
+                throw FileFailure.database(error)
+            }
         }
         _ = try QueryItems(of: request, known: [])
         let owner = Owner(try context.requireCaller())
