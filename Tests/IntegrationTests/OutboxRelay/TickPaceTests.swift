@@ -1,4 +1,5 @@
 import FaultPoints
+import PostgresClient
 import ServiceBootstrap
 import Synchronization
 import TestSupport
