@@ -32,10 +32,14 @@ struct Endpoint: Sendable {
     func path(of key: String?) -> String {
         guard let key else { return bucketPath.isEmpty ? "/" : bucketPath }
         var path = RequestText(capacity: bucketPath.utf8.count + key.utf8.count + 16)
-        path.append(bucketPath)
-        path.append("/")
-        path.append(encoded: key, keepingSlash: true)
+        append(pathOf: key, to: &path)
         return path.string
+    }
+
+    func append(pathOf key: String, to text: inout RequestText) {
+        text.append(bucketPath)
+        text.append("/")
+        text.append(encoded: key, keepingSlash: true)
     }
 
     func url(path: String, query: String) -> String {

@@ -31,25 +31,37 @@ struct Presigner: Sendable {
         headers.sort { $0.name < $1.name }
 
         let moment = SigningMoment(time)
-        let subject = RequestSigner.Subject(
-            method: method,
-            path: endpoint.path(of: key),
-            query: query(items, headers, seconds, moment),
-            headers: headers,
-            payloadHash: "UNSIGNED-PAYLOAD"
-        )
-        let signature = signer.signature(of: subject, at: moment)
-        return endpoint.url(path: subject.path, query: "\(subject.query)&X-Amz-Signature=\(signature)")
+        // What is signed has the URL's path and query in it.
+        var canonical = RequestText(capacity: 1_024)
+        canonical.append(method)
+        canonical.append("\n")
+        let path = canonical.place { endpoint.append(pathOf: key, to: &$0) }
+        canonical.append("\n")
+        let query = canonical.place { append(items, headers, seconds, moment, to: &$0) }
+        canonical.append("\n")
+        RequestSigner.append(headers, to: &canonical)
+        canonical.append("UNSIGNED-PAYLOAD")
+
+        var url = RequestText(capacity: canonical.bytes.count + 64)
+        url.append(endpoint.scheme)
+        url.append("://")
+        url.append(endpoint.authority)
+        url.append(canonical.bytes[path])
+        url.append("?")
+        url.append(canonical.bytes[query])
+        url.append("&X-Amz-Signature=")
+        url.append(hex: signer.signature(ofCanonical: canonical.bytes, at: moment))
+        return url.string
     }
 
     /// In the order of the encoded names, as the signature wants them: capitals stand before the request's own.
-    private func query(
-        _ items: [(name: String, value: String)],
+    private func append(
+        _ items: [(name: StaticString, value: String)],
         _ headers: [(name: String, value: String)],
         _ seconds: Int64,
-        _ moment: SigningMoment
-    ) -> String {
-        var text = RequestText(capacity: 512)
+        _ moment: SigningMoment,
+        to text: inout RequestText
+    ) {
         text.append("X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=")
         text.append(encoded: signer.credentials.accessKeyID)
         text.append("%2F")
@@ -73,16 +85,16 @@ struct Presigner: Sendable {
             text.append("=")
             text.append(encoded: value)
         }
-        return text.string
     }
 }
 
 extension PresignRequest {
     /// The parameters in the order of their names, which need no encoding.
-    fileprivate var target: (method: String, key: String, query: [(name: String, value: String)]) {
+    fileprivate var target: (method: StaticString, key: String, query: [(name: StaticString, value: String)])
+    {
         switch self {
         case .get(let key, let disposition, let contentType, let versionID):
-            let named = [
+            let named: [(StaticString, String?)] = [
                 ("response-content-disposition", disposition), ("response-content-type", contentType),
                 ("versionId", versionID),
             ]

@@ -51,18 +51,33 @@ final class RequestSigner: Sendable {
     }
 
     func signature(of subject: Subject, at moment: SigningMoment) -> String {
-        sign("AWS4-HMAC-SHA256", Digest256.of(Self.canonicalRequest(subject)).hex, at: moment)
+        hexText(signature(ofCanonical: Self.canonicalRequest(subject), at: moment))
+    }
+
+    /// 32 bytes.
+    func signature(ofCanonical request: [UInt8], at moment: SigningMoment) -> [UInt8] {
+        let digest = Digest256.of(request).bytes
+        return authenticate("AWS4-HMAC-SHA256", at: moment) { $0.append(hex: digest) }
     }
 
     /// HMAC of a string to sign: kind, time, scope, then the given lines.
-    func sign(_ kind: String, _ lines: String, at moment: SigningMoment) -> String {
+    func sign(_ kind: StaticString, _ lines: String, at moment: SigningMoment) -> String {
+        hexText(authenticate(kind, at: moment) { $0.append(lines) })
+    }
+
+    private func authenticate(
+        _ kind: StaticString,
+        at moment: SigningMoment,
+        _ appendLines: (inout RequestText) -> Void
+    ) -> [UInt8] {
         let day = day(moment)
         var text = RequestText(capacity: 512)
-        text.append(line: kind)
+        text.append(kind)
+        text.append("\n")
         text.append(line: moment.stamp)
         text.append(line: day.scope)
-        text.append(lines)
-        return hexText(day.key.authenticate(text.bytes))
+        appendLines(&text)
+        return day.key.authenticate(text.bytes)
     }
 
     func scope(_ moment: SigningMoment) -> String { day(moment).scope }
@@ -72,11 +87,17 @@ final class RequestSigner: Sendable {
     }
 
     static func canonicalRequest(_ subject: Subject) -> [UInt8] {
-        let headers = subject.headers.sorted { $0.name < $1.name }
         var text = RequestText(capacity: 1024)
         text.append(line: subject.method)
         text.append(line: subject.path)
         text.append(line: subject.query)
+        append(subject.headers.sorted { $0.name < $1.name }, to: &text)
+        text.append(subject.payloadHash)
+        return text.bytes
+    }
+
+    /// The part of a canonical request between query and payload. The headers come in the order of their names.
+    static func append(_ headers: [(name: String, value: String)], to text: inout RequestText) {
         for (name, value) in headers {
             text.append(name)
             text.append(":")
@@ -87,8 +108,6 @@ final class RequestSigner: Sendable {
             text.append(header.name)
         }
         text.append("\n")
-        text.append(subject.payloadHash)
-        return text.bytes
     }
 
     /// Trimmed, and runs of spaces made one. Most values have none.
