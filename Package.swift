@@ -232,8 +232,8 @@ let package = Package(
             in: "Tests",
             [
                 "AccessTokens", "CLibpq", "CRdkafka", "Determinism", "Digests", "EventContracts",
-                "ObjectStore", "PostgresClient", "ServiceBootstrap", "TransactionalOutbox", hummingbird,
-                logging, nioCore,
+                "ObjectStore", "PostgresClient", "ServiceBootstrap", "TransactionalOutbox", httpTypes,
+                hummingbird, logging, nioCore,
             ],
             exclude: ["boto3_baselines.py"]
         ),

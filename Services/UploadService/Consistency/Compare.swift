@@ -37,12 +37,15 @@ struct Compare<Left: SortedPages, Right: SortedPages, Key: Comparable & Sendable
     mutating func next() async throws(CheckFailure) -> (
         pairings: [Pairing<Left.Element, Right.Element>], last: Key
     )? {
-        let (left, right) = (self.left, self.right)
+        (left, right) = try await filled()
+        return merged()
+    }
+
+    private func filled() async throws(CheckFailure) -> (Side<Left, Key>, Side<Right, Key>) {
+        let (left, right) = (left, right)
         async let filledLeft = left.filled()
         async let filledRight = right.filled()
-        self.left = try await filledLeft.get()
-        self.right = try await filledRight.get()
-        return merged()
+        return (try await filledLeft.get(), try await filledRight.get())
     }
 
     /// Up to where it is not known any more what one side has next; nil when both are at their end.
@@ -71,6 +74,7 @@ struct Compare<Left: SortedPages, Right: SortedPages, Key: Comparable & Sendable
 
 /// One source, its page under way and perhaps the one behind it.
 private struct Side<Source: SortedPages, Key: Comparable & Sendable>: Sendable {
+    /// The last element first: taking the next one moves it out, where copying would count references.
     private struct Page {
         var elements: [Source.Element] = []
         /// Of the elements: each is made once.
@@ -80,8 +84,8 @@ private struct Side<Source: SortedPages, Key: Comparable & Sendable>: Sendable {
     private(set) var source: Source
     private let keyOf: @Sendable (Source.Element) -> Key
     private var page = Page()
-    private var index = 0
     private var ahead: Page?
+    private var lastKey: Key?
     private var isOver = false
 
     init(_ source: Source, key: @escaping @Sendable (Source.Element) -> Key) {
@@ -90,15 +94,14 @@ private struct Side<Source: SortedPages, Key: Comparable & Sendable>: Sendable {
     }
 
     /// Whether it is known what comes next, if anything.
-    var isDecided: Bool { isOver || index < page.keys.count }
-    var key: Key? { index < page.keys.count ? page.keys[index] : nil }
-    var restCount: Int { page.keys.count - index + (ahead?.keys.count ?? 0) }
+    var isDecided: Bool { isOver || !page.keys.isEmpty }
+    var key: Key? { page.keys.last }
+    var restCount: Int { page.keys.count + (ahead?.keys.count ?? 0) }
 
     mutating func take() -> Source.Element? {
-        guard index < page.elements.count else { return nil }
-        let element = page.elements[index]
-        index += 1
-        if index == page.elements.count, let ahead { begin(ahead) }
+        guard let element = page.elements.popLast() else { return nil }
+        page.keys.removeLast()
+        if page.keys.isEmpty, let ahead { begin(ahead) }
         return element
     }
 
@@ -118,13 +121,8 @@ private struct Side<Source: SortedPages, Key: Comparable & Sendable>: Sendable {
                 return
             }
             guard !elements.isEmpty else { continue }
-            let next = Page(elements: elements, keys: elements.map(keyOf))
-            var previous = page.keys.last
-            for key in next.keys {
-                if let previous, !(previous < key) { throw .disorder("\(key) comes after \(previous)") }
-                previous = key
-            }
-            guard index == page.keys.count else {
+            let next = try reversed(elements)
+            guard page.keys.isEmpty else {
                 ahead = next
                 return
             }
@@ -132,7 +130,18 @@ private struct Side<Source: SortedPages, Key: Comparable & Sendable>: Sendable {
         }
     }
 
+    private mutating func reversed(_ elements: consuming [Source.Element]) throws(CheckFailure) -> Page {
+        var keys = elements.map(keyOf)
+        for key in keys {
+            if let lastKey, !(lastKey < key) { throw .disorder("\(key) comes after \(lastKey)") }
+            lastKey = key
+        }
+        elements.reverse()
+        keys.reverse()
+        return Page(elements: elements, keys: keys)
+    }
+
     private mutating func begin(_ next: Page) {
-        (page, index, ahead) = (next, 0, nil)
+        (page, ahead) = (next, nil)
     }
 }

@@ -65,9 +65,11 @@ enum ComparisonStore {
     ) async throws(DatabaseError) -> [RowFacts] {
         // No key is empty.
         let after = after?.text ?? ""
-        guard let upTo else { return try await pool.query(pageToTheEnd, after, limit).map(RowFacts.init) }
-        return try await pool.query(page, after, upTo.text, limit).map(RowFacts.init)
+        guard let upTo else { return try await pool.query(pageToTheEnd, after, limit).map(facts) }
+        return try await pool.query(page, after, upTo.text, limit).map(facts)
     }
+
+    private static func facts(_ row: Row) throws(DatabaseError) -> RowFacts { try RowFacts(row, nil) }
 
     /// Those of `keys` that have a row.
     static func rows(
@@ -76,12 +78,12 @@ enum ComparisonStore {
     ) async throws(DatabaseError) -> [KeyText: RowFacts] {
         var rows: [KeyText: RowFacts] = [:]
         for row in try await pool.query(byKey, keys.filter(\.isStorable).map(\.text)) {
-            var facts = try RowFacts(row)
-            facts.names = RowFacts.Names(
+            let names = RowFacts.Names(
                 fileID: try row.uuid(10),
                 tenant: try row.text(11),
                 multipartID: try row.optionalText(12)
             )
+            let facts = try RowFacts(row, names)
             rows[facts.key] = facts
         }
         return rows
@@ -119,16 +121,19 @@ enum ComparisonStore {
 }
 
 extension RowFacts {
-    fileprivate init(_ row: Row) throws(DatabaseError) {
+    fileprivate convenience init(_ row: Row, _ names: Names?) throws(DatabaseError) {
         let uploadState = try row.text(2)
         guard let uploadState = UploadState(rawValue: uploadState) else {
             throw .unexpectedResult("an upload in the state \(uploadState)")
         }
-        key = KeyText(try row.text(0))
-        uploadID = try row.uuid(1)
-        self.uploadState = uploadState
-        file = try File(row)
-        digest = try row.int64(9)
+        self.init(
+            key: KeyText(try row.text(0)),
+            uploadID: try row.uuid(1),
+            uploadState: uploadState,
+            file: try File(row),
+            digest: try row.int64(9),
+            names: names
+        )
     }
 }
 

@@ -60,13 +60,13 @@ struct FileRoutes: Sendable {
         let id = context.parameters.get("id").flatMap { UUID(text: $0) }
         let found = try await BearerAuthentication.authenticate(request, context) { token in
             do throws(DatabaseError) { return try await files.find(token, id) } catch {
-                throw FileFailure.database(error)
+                throw unread(error, context)
             }
         }
         _ = try QueryItems(of: request, known: [])
         let owner = Owner(try context.requireCaller())
         let file: File?
-        do throws(DatabaseError) { file = try found?.get() } catch { throw FileFailure.database(error) }
+        do throws(DatabaseError) { file = try found?.get() } catch { throw unread(error, context) }
         guard let file, Owner(tenant: file.tenant, name: file.owner) == owner else {
             throw FileFailure.notFound
         }
@@ -74,6 +74,12 @@ struct FileRoutes: Sendable {
         case .available, .quarantined: return file
         case .deleted, .purging, .purged: throw FileFailure.notFound
         }
+    }
+
+    private func unread(_ error: DatabaseError, _ context: ServiceContext) -> FileFailure {
+        let failure = FileFailure.database(error)
+        log(error, failure.problem, "read", context)
+        return failure
     }
 
     /// The file a path names. What is no id cannot be told from an id that does not exist.

@@ -25,7 +25,8 @@ public struct BearerAuthentication: RouterMiddleware {
         return try await next(request, context)
     }
 
-    /// What the middleware does, for a route that looks something else up together with the token.
+    /// What the middleware does, for a route that looks something else up together with the token, and says itself what a
+    /// failure of that means.
     ///
     /// - Parameter find: nil when the token is nobody's. Throws when that cannot be decided now.
     /// - Returns: what was found beside the caller, whom the context now knows.

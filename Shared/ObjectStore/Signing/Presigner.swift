@@ -35,9 +35,9 @@ struct Presigner: Sendable {
         var canonical = RequestText(capacity: 1_024)
         canonical.append(method)
         canonical.append("\n")
-        let path = canonical.place { endpoint.append(pathOf: key, to: &$0) }
+        let path = canonical.appendedRange { endpoint.append(pathOf: key, to: &$0) }
         canonical.append("\n")
-        let query = canonical.place { append(items, headers, seconds, moment, to: &$0) }
+        let query = canonical.appendedRange { append(items, headers, seconds, moment, to: &$0) }
         canonical.append("\n")
         RequestSigner.append(headers, to: &canonical)
         canonical.append("UNSIGNED-PAYLOAD")

@@ -23,7 +23,7 @@ struct RequestText {
     }
 
     /// Where that which `write` appends stands.
-    mutating func place(of write: (inout RequestText) -> Void) -> Range<Int> {
+    mutating func appendedRange(_ write: (inout RequestText) -> Void) -> Range<Int> {
         let start = bytes.count
         write(&self)
         return start..<bytes.count

@@ -2,7 +2,6 @@ import AccessTokens
 import Foundation
 import HTTPTypes
 import Hummingbird
-import Logging
 import NIOCore
 import PostgresClient
 import ServiceBootstrap
@@ -55,9 +54,13 @@ enum HelloServer {
         _ pool: PostgresPool
     ) async throws -> Facts {
         guard let id = UUID(uuidString: try context.parameters.require("id")),
-            let token = request.headers[.authorization]?.split(separator: " ").last,
-            let row = try await pool.query(read, id, TokenStore.digest(of: String(token))).first
+            let token = request.headers[.authorization]?.split(separator: " ").last
         else { throw HTTPError(.notFound) }
+        let digest = TokenStore.digest(of: String(token))
+        let rows = try await withTaskExecutorPreference(pool.taskExecutor) {
+            try await pool.query(read, id, digest)
+        }
+        guard let row = rows.first else { throw HTTPError(.notFound) }
         return Facts(
             id: try row.uuid(0).uuidString,
             name: try row.text(1),

@@ -10,11 +10,21 @@ enum Fill {
     /// MD5 of `content`, as stores give it for an object written in one piece.
     static let contentETag = "md5('sixteen bytes...')"
 
+    /// A version 7 UUID, as the service makes them: its time is `n` milliseconds into 2026, the rest of it random.
+    static func id(_ kind: String) -> String {
+        let digits = "md5('\(kind)' || n)"
+        return """
+            (lpad(to_hex(1767225600000 + n), 12, '0') || '7' || substr(\(digits), 1, 3) || '8' || substr(\(digits), 4, 15))::uuid
+            """
+    }
+
+    private static let key = "'\(Deployment.tenant)/2026/01/' || \(id("key")) || '.1'"
+
     /// Files `from` to `to` of the deployment's owner, stored and published; their objects are `objects(of:)`.
     static func files(_ deployment: Deployment, from: Int = 1, to: Int) async throws {
         let url = deployment.uploadDatabase
         let who = "'\(Deployment.tenant)', '\(Deployment.owner)', 'file-' || n, 'text/plain'"
-        let key = "'\(Deployment.tenant)/2026/01/' || md5('key' || n)::uuid || '.1'"
+        let (file, upload) = (id("file"), id("upload"))
         let series = "FROM generate_series(\(from), \(to)) n"
         // The triggers keep quotas, which no tenant has here.
         try await Command.psql(
@@ -23,10 +33,10 @@ enum Fill {
             ALTER TABLE uploads DISABLE TRIGGER USER;
             ALTER TABLE files DISABLE TRIGGER USER;
             INSERT INTO uploads (id, file_id, tenant, owner, name, content_type, declared_size, object_key, state, expires_at)
-            SELECT md5('upload' || n)::uuid, md5('file' || n)::uuid, \(who), 16, \(key), 'COMPLETED', now() + '1 day' \(series);
+            SELECT \(upload), \(file), \(who), 16, \(key), 'COMPLETED', now() + '1 day' \(series);
             INSERT INTO files (id, upload_id, tenant, owner, name, content_type, size, sha256, object_key, etag, state,
                                version, published_version, index_state, created_at, updated_at)
-            SELECT md5('file' || n)::uuid, md5('upload' || n)::uuid, \(who), 16, sha256('sixteen bytes...'), \(key),
+            SELECT \(file), \(upload), \(who), 16, sha256('sixteen bytes...'), \(key),
                    \(contentETag), 'AVAILABLE', 1, 1, 'INDEXED', now(), now() \(series);
             ALTER TABLE uploads ENABLE TRIGGER USER;
             ALTER TABLE files ENABLE TRIGGER USER;
@@ -59,9 +69,9 @@ enum Fill {
             """
             INSERT INTO documents (file_id, version, tenant, owner, state, index_state, name, content_type, size, sha256,
                                    object_key, search, excerpt, updated_at)
-            SELECT md5('file' || n)::uuid, 1, '\(Deployment.tenant)', '\(Deployment.owner)', 'LIVE', 'INDEXED',
+            SELECT \(id("file")), 1, '\(Deployment.tenant)', '\(Deployment.owner)', 'LIVE', 'INDEXED',
                    'file-' || n, 'text/plain', 16, repeat('0', 64),
-                   '\(Deployment.tenant)/2026/01/' || md5('key' || n)::uuid || '.1',
+                   \(key),
                    to_tsvector('simple', \(words)), \(words), now()
               FROM generate_series(1, \(count)) AS s (k), LATERAL (SELECT k::bigint AS n) AS numbers
             """

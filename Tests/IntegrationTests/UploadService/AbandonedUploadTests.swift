@@ -98,15 +98,20 @@ struct DatabaseOutageTests {
                     try await service.send(.GET, "/readyz", as: nil).status == 200
                 }
                 try await cluster.stop("immediate")
-                for (method, path) in [
-                    ("POST", "?name=x"), ("GET", ""), ("DELETE", "/01900000-0000-7000-8000-000000000000"),
+                let file = "/01900000-0000-7000-8000-000000000000"
+                for (method, path, code) in [
+                    ("POST", "?name=x", "AUTHENTICATION_UNAVAILABLE"),
+                    ("GET", "", "AUTHENTICATION_UNAVAILABLE"),
+                    ("DELETE", file, "AUTHENTICATION_UNAVAILABLE"), ("GET", file, "DATABASE_UNAVAILABLE"),
+                    ("GET", "\(file)/content", "DATABASE_UNAVAILABLE"),
                 ] {
                     let answer = try await service.send(
                         .init(rawValue: method),
                         "/api/v1/files\(path)",
                         body: method == "POST" ? .bytes(ByteBuffer(string: "x")) : nil
                     )
-                    #expect(answer.status == 503, "\(method)")
+                    #expect(answer.status == 503, "\(method) \(path)")
+                    #expect(answer.text.contains(code), "\(method) \(path): \(answer.text)")
                     #expect(answer.fields.first(name: "retry-after") != nil)
                 }
                 try await eventually("not ready") {

@@ -86,7 +86,9 @@ struct PresignTests {
 
     @Test("the parameters stand in the order they are signed in")
     func order() throws {
-        let url = try Presigner(aws).url(
+        var settings = aws
+        settings.credentials = S3Credentials(accessKeyID: "A", secretAccessKey: "S", sessionToken: "T")
+        let url = try Presigner(settings).url(
             .get(key: "k", disposition: "inline", contentType: "a/b", versionID: "v 1"),
             expiresIn: .seconds(1),
             at: AWSExample.time
@@ -94,6 +96,7 @@ struct PresignTests {
         let query = try #require(url.split(separator: "?").last).split(separator: "&").dropLast()
         #expect(query.map(String.init) == query.map(String.init).sorted())
         #expect(query.last == "versionId=v%201")
+        #expect(query.contains("X-Amz-Security-Token=T"))
     }
 
     @Test("URLs are made with a key and an endpoint of their own, where there are such")
