@@ -100,7 +100,7 @@ private struct Side<Source: SortedPages, Key: Comparable & Sendable>: Sendable {
 
     mutating func take() -> Source.Element? {
         guard let element = page.elements.popLast() else { return nil }
-        page.keys.removeLast()
+        _ = page.keys.popLast()
         if page.keys.isEmpty, let ahead { begin(ahead) }
         return element
     }
@@ -121,7 +121,7 @@ private struct Side<Source: SortedPages, Key: Comparable & Sendable>: Sendable {
                 return
             }
             guard !elements.isEmpty else { continue }
-            let next = try reversed(elements)
+            let next = try checkedPage(elements)
             guard page.keys.isEmpty else {
                 ahead = next
                 return
@@ -130,7 +130,8 @@ private struct Side<Source: SortedPages, Key: Comparable & Sendable>: Sendable {
         }
     }
 
-    private mutating func reversed(_ elements: consuming [Source.Element]) throws(CheckFailure) -> Page {
+    /// Throws unless they go on in order behind all that came before.
+    private mutating func checkedPage(_ elements: consuming [Source.Element]) throws(CheckFailure) -> Page {
         var keys = elements.map(keyOf)
         for key in keys {
             if let lastKey, !(lastKey < key) { throw .disorder("\(key) comes after \(lastKey)") }

@@ -50,7 +50,7 @@ struct Presigner: Sendable {
         url.append("?")
         url.append(canonical.bytes[query])
         url.append("&X-Amz-Signature=")
-        url.append(hex: signer.signature(ofCanonical: canonical.bytes, at: moment))
+        url.append(signer.signature(ofCanonical: canonical.bytes, at: moment))
         return url.string
     }
 

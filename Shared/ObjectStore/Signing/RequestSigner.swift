@@ -51,33 +51,22 @@ final class RequestSigner: Sendable {
     }
 
     func signature(of subject: Subject, at moment: SigningMoment) -> String {
-        hexText(signature(ofCanonical: Self.canonicalRequest(subject), at: moment))
+        signature(ofCanonical: Self.canonicalRequest(subject), at: moment)
     }
 
-    /// 32 bytes.
-    func signature(ofCanonical request: [UInt8], at moment: SigningMoment) -> [UInt8] {
-        let digest = Digest256.of(request).bytes
-        return authenticate("AWS4-HMAC-SHA256", at: moment) { $0.append(hex: digest) }
+    func signature(ofCanonical request: [UInt8], at moment: SigningMoment) -> String {
+        sign("AWS4-HMAC-SHA256", Digest256.of(request).hex, at: moment)
     }
 
     /// HMAC of a string to sign: kind, time, scope, then the given lines.
-    func sign(_ kind: StaticString, _ lines: String, at moment: SigningMoment) -> String {
-        hexText(authenticate(kind, at: moment) { $0.append(lines) })
-    }
-
-    private func authenticate(
-        _ kind: StaticString,
-        at moment: SigningMoment,
-        _ appendLines: (inout RequestText) -> Void
-    ) -> [UInt8] {
+    func sign(_ kind: String, _ lines: String, at moment: SigningMoment) -> String {
         let day = day(moment)
         var text = RequestText(capacity: 512)
-        text.append(kind)
-        text.append("\n")
+        text.append(line: kind)
         text.append(line: moment.stamp)
         text.append(line: day.scope)
-        appendLines(&text)
-        return day.key.authenticate(text.bytes)
+        text.append(lines)
+        return hexText(day.key.authenticate(text.bytes))
     }
 
     func scope(_ moment: SigningMoment) -> String { day(moment).scope }

@@ -14,14 +14,6 @@ struct RequestText {
 
     mutating func append(_ piece: ArraySlice<UInt8>) { bytes.append(contentsOf: piece) }
 
-    /// Two lower-case digits per byte.
-    mutating func append(hex digest: [UInt8]) {
-        for byte in digest {
-            bytes.append(hexDigit(byte >> 4, ten: UInt8(ascii: "a")))
-            bytes.append(hexDigit(byte & 0x0F, ten: UInt8(ascii: "a")))
-        }
-    }
-
     /// Where that which `write` appends stands.
     mutating func appendedRange(_ write: (inout RequestText) -> Void) -> Range<Int> {
         let start = bytes.count
@@ -45,8 +37,8 @@ struct RequestText {
             where !isUnreserved(byte) && !(keepingSlash && byte == UInt8(ascii: "/")) {
                 bytes.append(contentsOf: source[plain..<place])
                 bytes.append(UInt8(ascii: "%"))
-                bytes.append(hexDigit(byte >> 4, ten: UInt8(ascii: "A")))
-                bytes.append(hexDigit(byte & 0x0F, ten: UInt8(ascii: "A")))
+                bytes.append(upperHexDigit(byte >> 4))
+                bytes.append(upperHexDigit(byte & 0x0F))
                 plain = place + 1
             }
             bytes.append(contentsOf: source[plain...])
@@ -54,9 +46,9 @@ struct RequestText {
     }
 }
 
-/// Of a number below 16; `ten` is the digit of ten.
-private func hexDigit(_ value: UInt8, ten: UInt8) -> UInt8 {
-    value < 10 ? UInt8(ascii: "0") + value : ten + value - 10
+/// Of a number below 16.
+private func upperHexDigit(_ value: UInt8) -> UInt8 {
+    value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "A") + value - 10
 }
 
 private func isUnreserved(_ byte: UInt8) -> Bool {
