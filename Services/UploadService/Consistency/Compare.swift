@@ -5,6 +5,28 @@ protocol SortedPages<Element>: Sendable {
     mutating func nextPage() async throws(CheckFailure) -> [Element]?
 }
 
+extension SortedPages {
+    /// The next elements, and the source as it is behind them: what is read ahead beside other work.
+    func followed() async -> Result<(page: [Element]?, rest: Self), CheckFailure> {
+        var rest = self
+        do throws(CheckFailure) { return .success((try await rest.nextPage(), rest)) } catch {
+            return .failure(error)
+        }
+    }
+}
+
+/// Elements that are all there.
+struct OnePage<Element: Sendable>: SortedPages {
+    private var elements: [Element]?
+
+    init(_ elements: [Element]) { self.elements = elements }
+
+    mutating func nextPage() -> [Element]? {
+        defer { elements = nil }
+        return elements
+    }
+}
+
 /// What two sources hold under one key.
 enum Pairing<Left: Sendable, Right: Sendable>: Sendable {
     case left(Left)

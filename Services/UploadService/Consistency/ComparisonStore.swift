@@ -44,7 +44,7 @@ enum ComparisonStore {
     /// What is small is counted. What is large may never have been: then by its size, at 400 bytes for a row.
     private static let estimate: Statement = """
         SELECT CASE WHEN reltuples >= 100000 THEN reltuples::bigint
-                    WHEN pg_relation_size(oid) < 64 << 20 THEN (SELECT count(*) FROM uploads)
+                    WHEN pg_relation_size(oid) < 16 << 20 THEN (SELECT count(*) FROM uploads)
                     ELSE pg_relation_size(oid) / 400 END
           FROM pg_class WHERE oid = 'uploads'::regclass
         """

@@ -17,7 +17,8 @@ struct ObjectListing: SortedPages {
     private let after: KeyText?
     private let upperBound: KeyText?
     private var token: String?
-    private var isOver = false
+    /// Whether nothing lies behind what was read.
+    private(set) var isOver = false
     private var emptyPageCount = 0
     private var previous: KeyText?
     /// How often the deployment's marker was seen.
