@@ -35,17 +35,17 @@ extension S3Store {
             let isDeleteMarker = entry.name == "DeleteMarker"
             versions.append(
                 VersionPage.Version(
-                    key: try listing.key(entry, "Key"),
+                    key: try listing.key(entry.text("Key"), "Key"),
                     versionID: entry.text("VersionId") ?? "null",
                     isDeleteMarker: isDeleteMarker,
                     isLatest: entry.isTrue("IsLatest"),
-                    size: isDeleteMarker ? 0 : try listing.integer(entry, "Size")
+                    size: isDeleteMarker ? 0 : try listing.integer(entry.integer("Size"), "Size")
                 )
             )
         }
         guard listing.isTruncated else { return VersionPage(versions: versions, next: nil) }
         let next = VersionPage.Marker(
-            key: try listing.key(listing.root, "NextKeyMarker"),
+            key: try listing.key(listing.root.text("NextKeyMarker"), "NextKeyMarker"),
             versionID: listing.root.text("NextVersionIdMarker")
         )
         return VersionPage(versions: versions, next: next)
@@ -71,7 +71,7 @@ extension S3Store {
             }
             uploads.append(
                 UploadsPage.Upload(
-                    key: try listing.key(entry, "Key"),
+                    key: try listing.key(entry.text("Key"), "Key"),
                     uploadID: uploadID,
                     initiated: entry.text("Initiated").flatMap { Timestamp(rfc3339: $0) }
                 )
@@ -81,7 +81,10 @@ extension S3Store {
         guard let uploadID = listing.root.text("NextUploadIdMarker") else {
             throw .unexpectedAnswer("a cut listing that cannot be continued")
         }
-        let next = UploadsPage.Marker(key: try listing.key(listing.root, "NextKeyMarker"), uploadID: uploadID)
+        let next = UploadsPage.Marker(
+            key: try listing.key(listing.root.text("NextKeyMarker"), "NextKeyMarker"),
+            uploadID: uploadID
+        )
         return UploadsPage(uploads: uploads, next: next)
     }
 
@@ -109,17 +112,17 @@ extension S3Store {
 extension ListPage {
     /// Reads an answer to ListObjectsV2.
     package init(answer: ByteBuffer) throws(StoreFailure) {
-        let listing = try Listing(answer)
+        var entries: [Entry] = []
+        let listing = try Listing(answer) { child in
+            guard child.name == "Contents" else { return false }
+            entries.append(Entry(child))
+            return true
+        }
         var objects: [ListPage.Object] = []
-        objects.reserveCapacity(listing.root.children.count)
-        for entry in listing.root.children where entry.name == "Contents" {
-            objects.append(
-                ListPage.Object(
-                    key: try listing.key(entry, "Key"),
-                    size: try listing.integer(entry, "Size"),
-                    etag: unquoted(entry.text("ETag"))
-                )
-            )
+        objects.reserveCapacity(entries.count)
+        for entry in entries {
+            let (key, size) = (try listing.key(entry.key, "Key"), try listing.integer(entry.size, "Size"))
+            objects.append(ListPage.Object(key: key, size: size, etag: entry.etag))
         }
         // Whoever merges this with another sorted stream would take a misplaced key for a missing one.
         let isSorted = zip(objects, objects.dropFirst()).allSatisfy { utf8Order($0.key, $1.key) < 0 }
@@ -135,6 +138,19 @@ extension ListPage {
     }
 }
 
+/// What is read of an object before it is known how keys are written: that may stand behind them.
+private struct Entry {
+    let key: String?
+    let size: Int64?
+    let etag: String
+
+    init(_ element: XMLElement) {
+        key = element.text("Key")
+        size = element.integer("Size")
+        etag = unquoted(element.text("ETag"))
+    }
+}
+
 /// A listing's answer. Anything missing from it is an error: an incomplete list must never look complete.
 struct Listing {
     let root: XMLElement
@@ -142,8 +158,10 @@ struct Listing {
     private let isURLEncoded: Bool
 
     /// Stores do not agree on the root's name; that it says whether it is complete is what counts.
-    init(_ answer: ByteBuffer) throws(StoreFailure) {
-        guard let root = try? XMLReader.parse(Array(answer.readableBytesView)) else {
+    ///
+    /// - Parameter take: what `XMLReader.parse` takes.
+    init(_ answer: ByteBuffer, _ take: XMLReader.Take = { _ in false }) throws(StoreFailure) {
+        guard let root = try? XMLReader.parse(Array(answer.readableBytesView), take) else {
             throw .unexpectedAnswer("a listing that cannot be read")
         }
         self.root = root
@@ -155,15 +173,17 @@ struct Listing {
     }
 
     /// Keys come percent-encoded when asked for so; a store that ignores that says so by leaving out `EncodingType`.
-    func key(_ entry: XMLElement, _ name: String) throws(StoreFailure) -> String {
-        guard let text = entry.text(name), let key = isURLEncoded ? formDecoded(text) : text else {
+    ///
+    /// - Parameter name: of the element that has it.
+    func key(_ text: String?, _ name: String) throws(StoreFailure) -> String {
+        guard let text, let key = isURLEncoded ? formDecoded(text) : text else {
             throw .unexpectedAnswer("a listing entry without its \(name)")
         }
         return key
     }
 
-    func integer(_ entry: XMLElement, _ name: String) throws(StoreFailure) -> Int64 {
-        guard let value = entry.integer(name), value >= 0 else {
+    func integer(_ value: Int64?, _ name: String) throws(StoreFailure) -> Int64 {
+        guard let value, value >= 0 else {
             throw .unexpectedAnswer("a listing entry without its \(name)")
         }
         return value

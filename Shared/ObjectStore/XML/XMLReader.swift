@@ -12,6 +12,9 @@ struct XMLError: Error, Equatable {
 struct XMLReader {
     private static let depthLimit = 32
 
+    /// Takes a child of the root: false leaves it to the tree.
+    typealias Take = (XMLElement) -> Bool
+
     private let bytes: [UInt8]
     private var position = 0
 
@@ -21,17 +24,19 @@ struct XMLReader {
     private var next: UInt8? { position < bytes.count ? bytes[position] : nil }
 
     /// The root element; white space, a declaration and comments may stand around it.
-    static func parse(_ bytes: [UInt8]) throws(XMLError) -> XMLElement {
+    ///
+    /// - Parameter take: asked for each child of the root as it ends, so that a long document is not held as a tree.
+    static func parse(_ bytes: [UInt8], _ take: Take = { _ in false }) throws(XMLError) -> XMLElement {
         // Most are ASCII, which is seen without a copy.
         guard bytes.reduce(0, |) < 0x80 || String(validating: bytes, as: UTF8.self) != nil else {
             throw XMLError(what: "not UTF-8")
         }
         var reader = XMLReader(bytes)
         _ = reader.skip("\u{FEFF}")
-        return try reader.document()
+        return try reader.document(take)
     }
 
-    private mutating func document() throws(XMLError) -> XMLElement {
+    private mutating func document(_ take: Take) throws(XMLError) -> XMLElement {
         var open: [XMLElement] = []
         while let byte = next {
             guard byte == UInt8(ascii: "<") else {
@@ -52,7 +57,7 @@ struct XMLReader {
                 }
                 // White space between children is layout, not content.
                 if !element.children.isEmpty { element.text = "" }
-                if let finished = try place(element, in: &open) { return finished }
+                if let finished = try place(element, in: &open, take) { return finished }
             case UInt8(ascii: "!"), UInt8(ascii: "?"): try readMarkup(&open)
             default:
                 position += 1
@@ -61,7 +66,7 @@ struct XMLReader {
                 let element = XMLElement(name: name)
                 if !isEmpty {
                     open.append(element)
-                } else if let finished = try place(element, in: &open) {
+                } else if let finished = try place(element, in: &open, take) {
                     return finished
                 }
             }
@@ -89,10 +94,13 @@ struct XMLReader {
     }
 
     /// Puts a closed element into its parent; the root is the result, after which only white space and comments may come.
-    private mutating func place(_ element: XMLElement, in open: inout [XMLElement]) throws(XMLError)
-        -> XMLElement?
-    {
+    private mutating func place(
+        _ element: XMLElement,
+        in open: inout [XMLElement],
+        _ take: Take
+    ) throws(XMLError) -> XMLElement? {
         guard open.isEmpty else {
+            if open.count == 1, take(element) { return nil }
             // Entries of a listing have about as many.
             if open[open.count - 1].children.isEmpty { open[open.count - 1].children.reserveCapacity(6) }
             open[open.count - 1].children.append(element)
