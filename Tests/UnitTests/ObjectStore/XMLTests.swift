@@ -46,6 +46,21 @@ struct XMLTests {
         #expect(throws: XMLError.self) { try parse(String(repeating: "<a>", count: 100_000)) }
     }
 
+    @Test("only children of the root are offered, each whole; what is taken is not in the tree")
+    func taking() throws {
+        let text = "<L><A><B>1</B><A>in</A></A><C>2</C><A/><A> 3 </A></L>"
+        var taken: [XMLElement] = []
+        let root = try XMLReader.parse(Array(text.utf8)) { child in
+            guard child.name == "A" else { return false }
+            taken.append(child)
+            return true
+        }
+        #expect(root == XMLElement(name: "L", children: [XMLElement(name: "C", text: "2")]))
+        #expect(taken.map { $0.text("B") } == ["1", nil, nil])
+        #expect(taken.map(\.text) == ["", "", " 3 "] && taken.first?.text("A") == "in")
+        #expect(throws: XMLError.self) { try XMLReader.parse(Array("<L><A/><A></L>".utf8)) { _ in true } }
+    }
+
     @Test(
         "what is written is read back",
         arguments: ["a<b>&\"'", "tab\tand\nline\rend", "ü€👩‍🚀", "]]>", " spaces "]
