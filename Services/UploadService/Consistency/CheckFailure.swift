@@ -44,3 +44,13 @@ func asked<Value>(
         throw error == .cancelled ? .stopped : .database(error)
     }
 }
+
+/// The same; nil when it takes the database too long.
+func askedInTime<Value>(
+    _ body: () async throws(DatabaseError) -> Value
+) async throws(CheckFailure) -> Value? {
+    do { return try await asked(body) } catch {
+        if case .database(.timedOut) = error { return nil }
+        throw error
+    }
+}

@@ -85,9 +85,9 @@ struct CheckPlan: Sendable {
 
     /// Nil when it takes the database too long: this check then compares the range.
     private func digest(_ lower: KeyText?, _ upper: KeyText?) async throws(CheckFailure) -> RangeDigest? {
-        do { return try await RangeStore.digest(after: lower, upTo: upper, on: tools.pool) } catch {
-            if case .timedOut = error { return nil }
-            throw error == .cancelled ? .stopped : .database(error)
-        }
+        let pool = tools.pool
+        return try await askedInTime { () throws(DatabaseError) in
+            try await RangeStore.digest(after: lower, upTo: upper, on: pool)
+        } ?? nil
     }
 }

@@ -36,7 +36,9 @@ struct PartProgress: Codable, Equatable, Sendable {
     }
 
     mutating func lose(_ losses: [String]) {
-        self.losses += losses.prefix(max(0, Self.lossLimit - self.losses.count))
+        // The database knows no NUL.
+        let storable = losses.map { $0.replacing("\0", with: "%00") }
+        self.losses += storable.prefix(max(0, Self.lossLimit - self.losses.count))
     }
 }
 

@@ -55,6 +55,8 @@ struct CheckSettings: Sendable {
     var rangeRowCount: Int64 = 50_000
     /// A bucket of fewer rows than that has ranges to compare at the same time as well, of at least so many rows.
     var smallRangeRowCount: Int64 = 2_500
+    /// Rows that the database sums up in one statement, at most.
+    var summaryRowCount = 3_000
     /// How often a check that was asked for is looked for.
     var pollInterval: Duration = .milliseconds(500)
     /// After so long without a sign of life another process goes on with a check.

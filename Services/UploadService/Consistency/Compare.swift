@@ -19,7 +19,7 @@ extension SortedPages {
 struct OnePage<Element: Sendable>: SortedPages {
     private var elements: [Element]?
 
-    init(_ elements: [Element]) { self.elements = elements }
+    init(_ elements: some Sequence<Element>) { self.elements = Array(elements) }
 
     mutating func nextPage() -> [Element]? {
         defer { elements = nil }

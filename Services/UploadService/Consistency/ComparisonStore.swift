@@ -44,7 +44,7 @@ enum ComparisonStore {
     /// What is small is counted. What is large may never have been: then by its size, at 400 bytes for a row.
     private static let estimate: Statement = """
         SELECT CASE WHEN reltuples >= 100000 THEN reltuples::bigint
-                    WHEN pg_relation_size(oid) < 16 << 20 THEN (SELECT count(*) FROM uploads)
+                    WHEN pg_relation_size(oid) < 64 << 20 THEN (SELECT count(*) FROM uploads)
                     ELSE pg_relation_size(oid) / 400 END
           FROM pg_class WHERE oid = 'uploads'::regclass
         """
@@ -64,9 +64,9 @@ enum ComparisonStore {
         on pool: PostgresPool
     ) async throws(DatabaseError) -> [RowFacts] {
         // No key is empty.
-        let after = after?.text ?? ""
+        let after = after?.bound.text ?? ""
         guard let upTo else { return try await pool.query(pageToTheEnd, after, limit).map(facts) }
-        return try await pool.query(page, after, upTo.text, limit).map(facts)
+        return try await pool.query(page, after, upTo.bound.text, limit).map(facts)
     }
 
     private static func facts(_ row: Row) throws(DatabaseError) -> RowFacts { try RowFacts(row, nil) }

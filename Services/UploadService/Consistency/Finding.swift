@@ -60,4 +60,6 @@ extension KeyText {
     /// As PostgreSQL can hold it, which knows no NUL. No key of ours has one.
     var storable: String { isStorable ? text : text.replacing("\0", with: "%00") }
     var isStorable: Bool { !text.utf8.contains(0) }
+    /// The bound that says the same of rows, whose keys have no NUL: they are behind this key, or not, as they are behind what comes before the NUL.
+    var bound: KeyText { isStorable ? self : KeyText(String(text.prefix { $0 != "\0" })) }
 }

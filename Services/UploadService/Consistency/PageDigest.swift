@@ -13,7 +13,7 @@ extension PageDigest {
     private static let lineFeed = UInt8(ascii: "\n")
 
     /// Nil when a key or an ETag has a line feed in it: its lines could be those of several other objects.
-    init?(of objects: [ObjectListing.Object]) {
+    init?(of objects: ArraySlice<ObjectListing.Object>) {
         var text: [UInt8] = []
         text.reserveCapacity(objects.count * 160)
         for object in objects {

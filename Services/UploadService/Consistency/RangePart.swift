@@ -2,17 +2,18 @@ import Determinism
 import ObjectStore
 import PostgresClient
 
-/// Compares the objects and the rows of one range of keys: one listing and one pass over the rows, and no question about a
-/// single object but those that look wrong.
+/// Compares the objects and the rows of one range of keys: one listing, and no question about a single object but those that
+/// look wrong.
 ///
-/// Of the rows beside a page of the listing the database tells in short what objects they stand for; they are read only where
-/// those are others. While it does, the next page is listed.
+/// Of the rows beside a page of the listing the database tells in short what objects they stand for; they are read, and compared one by
+/// one, only where those are others. While it does, the next page is listed.
 struct RangePart: CheckPart {
     let name: String
     let tools: CheckTools
     /// The share of the objects that are read back and hashed, 0 to 1.
     let digestShare: Double
 
+    typealias Object = ObjectListing.Object
     typealias Save = @Sendable (PartProgress, [Finding]) async throws(CheckFailure) -> Void
 
     /// How far the comparison has come.
@@ -61,29 +62,42 @@ struct RangePart: CheckPart {
         try await close(&course, save)
     }
 
-    /// Compares all objects that there are behind `course.position`, up to `end`, with the rows.
+    /// Compares all objects that there are behind `course.position`, up to `end`, with the rows: so many rows at a time as the database
+    /// sums up.
     private func compare(
-        _ objects: [ObjectListing.Object],
+        _ objects: [Object],
         upTo end: KeyText?,
         _ course: inout Course,
         _ save: Save
     ) async throws(CheckFailure) {
-        let (after, pool) = (course.position, tools.pool)
-        let rows = try await asked { () throws(DatabaseError) in
-            try await SummaryStore.summary(after: after, upTo: end, on: pool)
+        var rest = objects[...]
+        var isOver = false
+        while !isOver {
+            let (after, limit, pool) = (course.position, tools.settings.summaryRowCount, tools.pool)
+            let summary = try await askedInTime { () throws(DatabaseError) in
+                try await SummaryStore.summary(after: after, upTo: end, limit: limit, on: pool)
+            }
+            // Fewer rows at a time may not take the database too long.
+            guard let rows = summary else { return try await compareRows(rest, upTo: end, &course, save) }
+            isOver = rows.count < limit
+            let reached = isOver ? end : rows.last
+            let part = rest.prefix { isOver || $0.key <= rows.last ?? $0.key }
+            rest = rest.dropFirst(part.count)
+            guard rows.agree(with: part) else {
+                try await compareRows(part, upTo: reached, &course, save)
+                continue
+            }
+            course.slice.take(part, rows)
+            course.slice.toHash += part.filter { _ in isDrawn() }
+            course.position =
+                reached ?? [part.last?.key, rows.last, after].compactMap(\.self).max()
+            if course.slice.isFull { try await close(&course, save) }
         }
-        guard let rows, rows.agree(with: objects) else {
-            return try await compareRows(objects, upTo: end, &course, save)
-        }
-        course.slice.take(objects, rows)
-        if digestShare > 0 { course.slice.toHash += objects.filter { _ in isDrawn() } }
-        course.position = end ?? objects.last?.key ?? after
-        if course.slice.isFull { try await close(&course, save) }
     }
 
     /// The same one by one.
     private func compareRows(
-        _ objects: [ObjectListing.Object],
+        _ objects: ArraySlice<Object>,
         upTo end: KeyText?,
         _ course: inout Course,
         _ save: Save
@@ -122,14 +136,14 @@ struct RangePart: CheckPart {
         course.progress.add(outcome.inFlightCount, to: .inFlight)
         course.progress.add(outcome.etagChangedCount, to: .etagChanged)
         course.progress.lose(outcome.losses)
-        course.progress.cursor = course.position?.text
+        course.progress.cursor = course.position?.bound.text
         try await save(course.progress, outcome.findings)
         course.slice = RangeSlice()
     }
 
     /// Those whose bytes, read back, have another digest than their row has.
     private func otherBytes(
-        _ objects: [ObjectListing.Object],
+        _ objects: [Object],
         _ progress: inout PartProgress
     ) async throws(CheckFailure) -> [Candidate] {
         guard !objects.isEmpty else { return [] }

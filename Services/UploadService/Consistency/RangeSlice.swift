@@ -18,8 +18,8 @@ struct RangeSlice {
             || toHash.count >= Self.digestLimit
     }
 
-    /// Takes a page that agrees with its rows.
-    mutating func take(_ objects: [ObjectListing.Object], _ rows: RowsSummary) {
+    /// Takes objects that agree with their rows.
+    mutating func take(_ objects: ArraySlice<ObjectListing.Object>, _ rows: RowsSummary) {
         pairingCount += max(objects.count, rows.count)
         objectCount += objects.count
         rowCount += rows.count

@@ -4,18 +4,20 @@ import PostgresClient
 /// What the rows between two keys are, in short.
 struct RowsSummary: Sendable {
     let count: Int
+    /// The greatest of their keys.
+    let last: KeyText?
     /// The rows' own digests (`RowFacts.digest`), one over the other.
     let digest: Int64
     /// Files known not to be what was stored.
     let quarantinedCount: Int
     /// Uploads that are completed without a file: wrong, whatever the bucket has.
     let filelessCount: Int
-    /// The objects that must be there, and no others but those of files under way.
+    /// The objects that must be there, and no others.
     let objects: PageDigest
 
     /// Whether the rows and these objects, all that there are between the two keys, leave nothing to ask.
-    func agree(with objects: [ObjectListing.Object]) -> Bool {
-        filelessCount == 0 && self.objects == PageDigest(of: objects)
+    func agree(with objects: ArraySlice<ObjectListing.Object>) -> Bool {
+        filelessCount == 0 && self.objects.count == objects.count && self.objects == PageDigest(of: objects)
     }
 }
 
@@ -24,7 +26,7 @@ enum SummaryStore {
     // One statement for each form of the bounds, as in `ComparisonStore`. The lines are those of `PageDigest`; would the rows come in
     // another order, the digest would be another, and they would be compared one by one.
     private static let summary: Statement = """
-        SELECT count(*), coalesce(bit_xor(digest), 0), count(*) FILTER (WHERE file_state = 'QUARANTINED'),
+        SELECT count(*), max(object_key), coalesce(bit_xor(digest), 0), count(*) FILTER (WHERE file_state = 'QUARANTINED'),
                count(*) FILTER (WHERE file_state IS NULL AND upload_state = 'COMPLETED'),
                count(*) FILTER (WHERE file_state IN ('AVAILABLE', 'DELETED')),
                sha256(convert_to(coalesce(string_agg(object_key || E'\\n' || size || E'\\n' || etag || E'\\n', '')
@@ -38,7 +40,7 @@ enum SummaryStore {
                  ORDER BY u.object_key LIMIT $3) AS page
         """
     private static let summaryToTheEnd: Statement = """
-        SELECT count(*), coalesce(bit_xor(digest), 0), count(*) FILTER (WHERE file_state = 'QUARANTINED'),
+        SELECT count(*), max(object_key), coalesce(bit_xor(digest), 0), count(*) FILTER (WHERE file_state = 'QUARANTINED'),
                count(*) FILTER (WHERE file_state IS NULL AND upload_state = 'COMPLETED'),
                count(*) FILTER (WHERE file_state IN ('AVAILABLE', 'DELETED')),
                sha256(convert_to(coalesce(string_agg(object_key || E'\\n' || size || E'\\n' || etag || E'\\n', '')
@@ -52,7 +54,7 @@ enum SummaryStore {
                  ORDER BY u.object_key LIMIT $2) AS page
         """
 
-    /// Of the rows between two keys; nil when there are `limit` or more: then they are read page by page.
+    /// Of the first rows between two keys, at most `limit`.
     ///
     /// - Parameters:
     ///   - after: excluded.
@@ -60,23 +62,26 @@ enum SummaryStore {
     static func summary(
         after: KeyText?,
         upTo: KeyText?,
-        limit: Int = 10_000,
+        limit: Int,
         on pool: PostgresPool
-    ) async throws(DatabaseError) -> RowsSummary? {
+    ) async throws(DatabaseError) -> RowsSummary {
         // No key is empty.
-        let after = after?.text ?? ""
+        let after = after?.bound.text ?? ""
         let rows =
-            if let upTo { try await pool.query(summary, after, upTo.text, limit) } else {
+            if let upTo { try await pool.query(summary, after, upTo.bound.text, limit) } else {
                 try await pool.query(summaryToTheEnd, after, limit)
             }
         let row = try rows.only()
-        guard try row.int(0) < limit, let sha256 = Digest256(bytes: try row.bytes(5)) else { return nil }
+        guard let sha256 = Digest256(bytes: try row.bytes(6)) else {
+            throw .unexpectedResult("a SHA-256 of another length")
+        }
         return RowsSummary(
             count: try row.int(0),
-            digest: try row.int64(1),
-            quarantinedCount: try row.int(2),
-            filelessCount: try row.int(3),
-            objects: PageDigest(count: try row.int(4), sha256: sha256)
+            last: try row.optionalText(1).map(KeyText.init),
+            digest: try row.int64(2),
+            quarantinedCount: try row.int(3),
+            filelessCount: try row.int(4),
+            objects: PageDigest(count: try row.int(5), sha256: sha256)
         )
     }
 }

@@ -35,17 +35,17 @@ extension S3Store {
             let isDeleteMarker = entry.name == "DeleteMarker"
             versions.append(
                 VersionPage.Version(
-                    key: try listing.key(entry.text("Key"), "Key"),
+                    key: try listing.key(entry, "Key"),
                     versionID: entry.text("VersionId") ?? "null",
                     isDeleteMarker: isDeleteMarker,
                     isLatest: entry.isTrue("IsLatest"),
-                    size: isDeleteMarker ? 0 : try listing.integer(entry.integer("Size"), "Size")
+                    size: isDeleteMarker ? 0 : try listing.integer(entry, "Size")
                 )
             )
         }
         guard listing.isTruncated else { return VersionPage(versions: versions, next: nil) }
         let next = VersionPage.Marker(
-            key: try listing.key(listing.root.text("NextKeyMarker"), "NextKeyMarker"),
+            key: try listing.key(listing.root, "NextKeyMarker"),
             versionID: listing.root.text("NextVersionIdMarker")
         )
         return VersionPage(versions: versions, next: next)
@@ -71,7 +71,7 @@ extension S3Store {
             }
             uploads.append(
                 UploadsPage.Upload(
-                    key: try listing.key(entry.text("Key"), "Key"),
+                    key: try listing.key(entry, "Key"),
                     uploadID: uploadID,
                     initiated: entry.text("Initiated").flatMap { Timestamp(rfc3339: $0) }
                 )
@@ -82,7 +82,7 @@ extension S3Store {
             throw .unexpectedAnswer("a cut listing that cannot be continued")
         }
         let next = UploadsPage.Marker(
-            key: try listing.key(listing.root.text("NextKeyMarker"), "NextKeyMarker"),
+            key: try listing.key(listing.root, "NextKeyMarker"),
             uploadID: uploadID
         )
         return UploadsPage(uploads: uploads, next: next)
@@ -172,14 +172,20 @@ struct Listing {
         isURLEncoded = root.text("EncodingType")?.lowercased() == "url"
     }
 
+    func key(_ entry: XMLElement, _ name: String) throws(StoreFailure) -> String {
+        try key(entry.text(name), name)
+    }
+
     /// Keys come percent-encoded when asked for so; a store that ignores that says so by leaving out `EncodingType`.
-    ///
-    /// - Parameter name: of the element that has it.
     func key(_ text: String?, _ name: String) throws(StoreFailure) -> String {
         guard let text, let key = isURLEncoded ? formDecoded(text) : text else {
             throw .unexpectedAnswer("a listing entry without its \(name)")
         }
         return key
+    }
+
+    func integer(_ entry: XMLElement, _ name: String) throws(StoreFailure) -> Int64 {
+        try integer(entry.integer(name), name)
     }
 
     func integer(_ value: Int64?, _ name: String) throws(StoreFailure) -> Int64 {

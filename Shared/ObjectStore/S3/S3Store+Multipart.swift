@@ -58,8 +58,8 @@ extension S3Store {
         for entry in listing.root.all("Part") {
             parts.append(
                 PartsPage.Part(
-                    number: Int(clamping: try listing.integer(entry.integer("PartNumber"), "PartNumber")),
-                    size: try listing.integer(entry.integer("Size"), "Size"),
+                    number: Int(clamping: try listing.integer(entry, "PartNumber")),
+                    size: try listing.integer(entry, "Size"),
                     etag: unquoted(entry.text("ETag")),
                     lastModified: entry.text("LastModified").flatMap { Timestamp(rfc3339: $0) },
                     checksums: PartChecksum.Kind.allCases.compactMap { kind in

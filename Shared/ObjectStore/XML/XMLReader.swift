@@ -12,7 +12,7 @@ struct XMLError: Error, Equatable {
 struct XMLReader {
     private static let depthLimit = 32
 
-    /// Takes a child of the root: false leaves it to the tree.
+    /// Takes a child of the root: false leaves it to the tree. White space between children that were all taken stays, as the root's text.
     typealias Take = (XMLElement) -> Bool
 
     private let bytes: [UInt8]

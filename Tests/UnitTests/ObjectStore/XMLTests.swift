@@ -1,3 +1,4 @@
+import NIOCore
 import Testing
 
 @testable import ObjectStore
@@ -69,5 +70,32 @@ struct XMLTests {
         var writer = XMLWriter(root: "Root")
         writer.element("Outer") { $0.element("Inner", text) }
         #expect(try parse(writer.finish()).first("Outer")?.first("Inner")?.text == text)
+    }
+
+    @Test("a listing says how keys are written before or behind them", arguments: [true, false])
+    func encodedKeys(isBehind: Bool) throws {
+        let (type, entry) = (
+            "<EncodingType>url</EncodingType>",
+            "<Contents><Key>a%2Bb+%C3%A9</Key><Size>5</Size><ETag>&quot;e&quot;</ETag></Contents>"
+        )
+        let page = try Self.page(isBehind ? entry + type : type + entry)
+        #expect(page.objects == [ListPage.Object(key: "a+b é", size: 5, etag: "e")])
+        let plain = try Self.page(entry)
+        #expect(plain.objects.map(\.key) == ["a%2Bb+%C3%A9"])
+    }
+
+    @Test(
+        "an entry of a listing that lacks something is not left out",
+        arguments: [
+            "<Key>a</Key>", "<Size>5</Size>", "<Key>a</Key><Size>-1</Size>", "<Key>a</Key><Size>x</Size>",
+        ]
+    )
+    func incomplete(entry: String) {
+        #expect(throws: StoreFailure.self) { try Self.page("<Contents>\(entry)</Contents>") }
+    }
+
+    private static func page(_ content: String) throws -> ListPage {
+        let text = "<ListBucketResult>\(content)<IsTruncated>false</IsTruncated></ListBucketResult>"
+        return try ListPage(answer: ByteBuffer(string: text))
     }
 }

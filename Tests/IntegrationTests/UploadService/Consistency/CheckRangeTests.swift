@@ -57,6 +57,7 @@ struct CheckRangeTests {
         rangeRowCount: Int64 = 100,
         smallRangeRowCount: Int64 = 100_000,
         rangeCount: Int = 4,
+        summaryRowCount: Int = 3_000,
         _ body: (CheckWorld, Listing) async throws -> Void
     ) async throws {
         try await CheckWorld.run({
@@ -64,6 +65,7 @@ struct CheckRangeTests {
             $0.checks.rangeRowCount = rangeRowCount
             $0.checks.smallRangeRowCount = smallRangeRowCount
             $0.checks.rangeCount = rangeCount
+            $0.checks.summaryRowCount = summaryRowCount
         }) { world in
             _ = try await world.pool.execute(Self.fill, Self.count)
             _ = try await world.pool.execute(Self.files)
