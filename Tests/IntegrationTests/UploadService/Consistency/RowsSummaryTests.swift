@@ -122,7 +122,7 @@ struct RowsSummaryTests {
         try await with { pool in
             let first = try await summary(limit: 2, pool)
             #expect(first.count == 2 && first.last == KeyText("t/a.1"))
-            #expect(first.agree(with: ["t/B.1", "t/a.1"].map { Self.object($0) }))
+            #expect(first.agree(with: [Self.object("t/B.1"), Self.object("t/a.1")]))
             let next = try await summary(after: "t/a.1", upTo: "t/c.1", limit: 1, pool)
             #expect(next.count == 1 && next.last == KeyText("t/b.1") && next.agree(with: []))
         }
@@ -155,7 +155,7 @@ struct RowsSummaryTests {
             #expect(rows.objects == PageDigest(count: others.count, sha256: .of(lines)))
             #expect(PageDigest(of: others[...]) == nil && !rows.agree(with: others[...]))
             // These are compared one by one.
-            #expect(!rows.agree(with: keys.map { Self.object($0) }))
+            #expect(!rows.agree(with: [Self.object(keys[0]), Self.object(keys[1])]))
         }
     }
 }
