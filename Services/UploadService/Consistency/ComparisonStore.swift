@@ -121,7 +121,7 @@ enum ComparisonStore {
 }
 
 extension RowFacts {
-    fileprivate convenience init(_ row: Row, _ names: Names?) throws(DatabaseError) {
+    fileprivate init(_ row: Row, _ names: Names?) throws(DatabaseError) {
         let uploadState = try row.text(2)
         guard let uploadState = UploadState(rawValue: uploadState) else {
             throw .unexpectedResult("an upload in the state \(uploadState)")

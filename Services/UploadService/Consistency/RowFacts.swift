@@ -4,9 +4,7 @@ import Digests
 import struct FoundationEssentials.UUID
 
 /// What the database says of one object key.
-///
-/// A class: passing one on counts one reference, not one for each text in it.
-final class RowFacts: Sendable {
+struct RowFacts: Sendable {
     struct File: Sendable {
         let state: FileState
         let version: Int64
@@ -32,25 +30,9 @@ final class RowFacts: Sendable {
     let uploadState: UploadState
     let file: File?
     /// A hash of everything of the row that a check compares.
-    let digest: Int64
+    var digest: Int64 = 0
     /// Nil of a row that came with its page: a suspect is looked up again, by its key.
-    let names: Names?
-
-    init(
-        key: KeyText,
-        uploadID: UUID,
-        uploadState: UploadState,
-        file: File?,
-        digest: Int64 = 0,
-        names: Names? = nil
-    ) {
-        self.key = key
-        self.uploadID = uploadID
-        self.uploadState = uploadState
-        self.file = file
-        self.digest = digest
-        self.names = names
-    }
+    var names: Names?
 
     /// Whether nothing has happened between two readings. Neither an upload's state nor a file's version ever goes back.
     func isUnchanged(since earlier: RowFacts?) -> Bool {

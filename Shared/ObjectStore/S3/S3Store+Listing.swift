@@ -81,10 +81,7 @@ extension S3Store {
         guard let uploadID = listing.root.text("NextUploadIdMarker") else {
             throw .unexpectedAnswer("a cut listing that cannot be continued")
         }
-        let next = UploadsPage.Marker(
-            key: try listing.key(listing.root, "NextKeyMarker"),
-            uploadID: uploadID
-        )
+        let next = UploadsPage.Marker(key: try listing.key(listing.root, "NextKeyMarker"), uploadID: uploadID)
         return UploadsPage(uploads: uploads, next: next)
     }
 

@@ -1,7 +1,6 @@
 import ObjectStore
 import PostgresClient
 import ServiceParts
-import Synchronization
 import Testing
 
 @testable import UploadService
@@ -134,18 +133,7 @@ struct AgreedPageTests {
             try await purge(951...1_000, &bucket, world)
             let whole = try await RangeStore.digest(after: nil, upTo: nil, on: world.pool)
             let id = try await world.begin(CheckRequest(requestedBy: "test", digests: .full))
-            let pageCount = Mutex(0)
-            let list = bucket.lister
-            _ = try? await world.drive(
-                world.tools { after, token throws(StoreFailure) in
-                    let isAlive = pageCount.withLock { count in
-                        count += 1
-                        return count <= 6
-                    }
-                    guard isAlive else { throw .cancelled }
-                    return try await list(after, token)
-                }
-            )
+            _ = try? await world.drive(world.tools(list: CheckWorld.dying(after: 6, bucket.lister)))
             let halfway = try await CheckStore.find(id, on: world.pool)?.progress.parts[Self.part]
             #expect((300...600).contains(halfway?.rows?.count ?? 0) && halfway?.cursor != nil)
             try await world.drive(world.tools(list: bucket.lister))

@@ -171,17 +171,7 @@ struct CheckRangeTests {
         try await with(rangeRowCount: 100_000) { world, listing in
             listing.missing.withLock { $0 = Set(listing.keys.dropFirst().prefix(300)) }
             let id = try await world.begin(full)
-            let pageCount = Mutex(0)
-            _ = try? await world.drive(
-                world.tools { after, token throws(StoreFailure) in
-                    let isAlive = pageCount.withLock { count in
-                        count += 1
-                        return count <= 6
-                    }
-                    guard isAlive else { throw .cancelled }
-                    return try await listing.lister(after, token)
-                }
-            )
+            _ = try? await world.drive(world.tools(list: CheckWorld.dying(after: 6, listing.lister)))
             let part = CheckProgress.ranges + "000"
             let halfway = try await CheckStore.find(id, on: world.pool)?.progress.parts[part]
             let seen = try #require(halfway?.rows?.count)

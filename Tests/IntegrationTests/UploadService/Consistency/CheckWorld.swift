@@ -7,6 +7,7 @@ import ObjectStore
 import PostgresClient
 import ServiceBootstrap
 import ServiceParts
+import Synchronization
 import Testing
 
 @testable import UploadService
@@ -105,6 +106,22 @@ struct CheckWorld: Sendable {
         let result = await Result { () async throws(CheckFailure) in try await run.run() }
         try await keeper.release()
         return try result.get()
+    }
+
+    /// A listing that ends, as its process does, behind so many pages.
+    static func dying(
+        after pageLimit: Int,
+        _ list: @escaping ObjectListing.Lister
+    ) -> ObjectListing.Lister {
+        let pageCount = Mutex(0)
+        return { after, token throws(StoreFailure) in
+            let isAlive = pageCount.withLock { count in
+                count += 1
+                return count <= pageLimit
+            }
+            guard isAlive else { throw .cancelled }
+            return try await list(after, token)
+        }
     }
 
     func findings(of check: UUID) async throws -> [Finding] {
