@@ -27,7 +27,7 @@ struct SoakedCheckTests {
                 let end = time.uptime + .seconds(Self.seconds)
                 while time.uptime < end {
                     let next = time.uptime + .seconds(1)
-                    naiveCount += try await Self.naiveAlarms(stack)
+                    naiveCount += try await Self.naiveAlarms(stack, load)
                     let report = try await checks.check(digests: "sampled")
                     checkCount += 1
                     inFlightCount += report.integer("in_flight") ?? 0
@@ -50,13 +50,16 @@ struct SoakedCheckTests {
     }
 
     /// What a comparison would call wrong that believes its first look: bucket minus table, and table minus bucket.
-    private static func naiveAlarms(_ stack: TestStack) async throws -> Int {
+    ///
+    /// The load moves on between the two: where there is more to read than here, reading takes longer than an upload.
+    private static func naiveAlarms(_ stack: TestStack, _ load: StackLoad) async throws -> Int {
         try await stack.withStore { store in
             let budget = RequestBudget(requestsPerSecond: 10_000, time: SystemTime())
             // The table first, as such tools do.
             var rows: [RowFacts] = []
             var pages = RowPages(after: nil, upTo: nil, on: stack.uploadDatabase)
             while let page = try await pages.nextPage() { rows += page }
+            try await load.passes(load.answerCount + 12)
             var compare = Compare(
                 ObjectListing(after: nil, upTo: nil, budget: budget, list: store.lister),
                 KeptRows(pages: [rows]),
