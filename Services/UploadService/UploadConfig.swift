@@ -92,6 +92,8 @@ struct UploadLimits: Sendable {
     var sagaPollInterval: Duration = .seconds(1)
     /// How long an upload whose bytes are stored waits for a database that is away. Below the graceful limit of shutdown.
     var commitPatience: Duration = .seconds(15)
+    /// How long an upload may have others of its tenant wait for a lock, when they share a transaction.
+    var sharedLockLimit: Duration = .milliseconds(500)
     /// After this long without an answer the removal of a purged file's bytes is asked for again.
     var removalPatience: Duration = .seconds(300)
     /// The same for a discarded upload. Longer, since the cleanup consumer looks twice, an hour apart, before it answers.

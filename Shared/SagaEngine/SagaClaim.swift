@@ -95,24 +95,34 @@ public struct StepHandle: Sendable {
     /// - Throws: `.lost` when another process has claimed the saga; let the transaction roll back.
     public func record(in tx: borrowing Transaction) async throws(StepFailure) -> StepReceipt {
         let isOurs: Bool
-        do {
-            isOurs =
-                endsSaga
-                ? try await SagaStore.end(sagaID, epoch: epoch, in: tx)
-                : try await SagaStore.append(entries, to: sagaID, epoch: epoch, in: tx)
-        } catch { throw .transient("\(error)") }
+        do { isOurs = try await Self.record([self], in: tx) } catch { throw .transient("\(error)") }
         guard isOurs else { throw .lost }
         return .recorded
+    }
+
+    /// The same for steps of several sagas, in one round trip.
+    ///
+    /// - Returns: false when another process has claimed one of them; let the transaction roll back.
+    public static func record(
+        _ handles: [StepHandle],
+        in tx: borrowing Transaction
+    ) async throws(DatabaseError) -> Bool {
+        let records = handles.map { handle in
+            handle.endsSaga
+                ? SagaStore.ending(handle.sagaID, epoch: handle.epoch)
+                : SagaStore.appending(handle.entries, to: handle.sagaID, epoch: handle.epoch)
+        }
+        return try await tx.pipeline(records).allSatisfy { $0.affectedRowCount == 1 }
     }
 
     /// Ends the saga though it has steps left: what asked for it counts no more.
     ///
     /// - Throws: `.lost` when another process has claimed the saga; let the transaction roll back.
     public func abandon(in tx: borrowing Transaction) async throws(StepFailure) {
-        let isOurs: Bool
-        do { isOurs = try await SagaStore.end(sagaID, epoch: epoch, in: tx) } catch {
+        let result: [Rows]
+        do { result = try await tx.pipeline([SagaStore.ending(sagaID, epoch: epoch)]) } catch {
             throw .transient("\(error)")
         }
-        guard isOurs else { throw .lost }
+        guard result.first?.affectedRowCount == 1 else { throw .lost }
     }
 }

@@ -7,11 +7,13 @@ public import struct FoundationEssentials.UUID
 /// Every statement that touches `sagas`.
 public enum SagaStore {
     private static let insert: Statement = """
-        INSERT INTO sagas (id, kind, subject, context, log, owner, lease_until, wake_at, traceparent)
-        VALUES ($1, $2, $3, $4, $5::text[], $6,
-                CASE WHEN $7::bigint > 0 THEN clock_timestamp() + make_interval(secs => $7::bigint / 1000.0)
-                     ELSE '-infinity' END,
-                coalesce($8::timestamptz, clock_timestamp()), $9)
+        INSERT INTO sagas (id, kind, subject, context, traceparent, log, owner, lease_until, wake_at)
+        SELECT id, kind, subject, context, traceparent, $6::text[], $7,
+               CASE WHEN $8::bigint > 0 THEN clock_timestamp() + make_interval(secs => $8::bigint / 1000.0)
+                    ELSE '-infinity' END,
+               coalesce($9::timestamptz, clock_timestamp())
+          FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[])
+                   AS new (id, kind, subject, context, traceparent)
         """
     private static let supersede: Statement = """
         INSERT INTO sagas (id, kind, subject, context, log, traceparent)
@@ -58,32 +60,33 @@ public enum SagaStore {
           FROM sagas GROUP BY kind
         """
 
-    /// Stores a new saga in the transaction of its first effect.
+    /// Stores new sagas in the transaction of their first effects.
     ///
     /// - Parameters:
     ///   - log: what that transaction has done already.
-    ///   - leaseMilliseconds: how long the caller itself drives the saga; 0 leaves it to the worker.
+    ///   - leaseMilliseconds: how long the caller itself drives the sagas; 0 leaves it to the worker.
     ///   - wakeAt: not before this instant; nil means at once.
-    /// - Throws: `.invalidValue`. What the database refuses it for is thrown by the next statement, or by COMMIT.
+    /// - Throws: `.invalidValue`. What the database refuses them for is thrown by the next statement, or by COMMIT.
     public static func insert(
-        _ saga: NewSaga,
+        _ sagas: [NewSaga],
         log: [SagaEntry] = [],
         owner: String = "",
         leaseMilliseconds: Int64 = 0,
         wakeAt: Timestamp? = nil,
         in tx: borrowing Transaction
     ) throws(DatabaseError) {
+        guard !sagas.isEmpty else { return }
         try tx.enqueue(
             insert,
-            saga.id,
-            saga.kind,
-            saga.subject,
-            saga.context,
+            sagas.map(\.id),
+            sagas.map(\.kind),
+            sagas.map(\.subject),
+            sagas.map(\.context),
+            sagas.map { $0.trace?.header },
             log.map(\.text),
             owner,
             leaseMilliseconds,
-            wakeAt,
-            saga.trace?.header
+            wakeAt
         )
     }
 
@@ -165,20 +168,11 @@ public enum SagaStore {
         try await pool.execute(renew, claim.id, claim.epoch, leaseMilliseconds) == 1
     }
 
-    static func append(
-        _ entries: [SagaEntry],
-        to id: UUID,
-        epoch: Int64,
-        in tx: borrowing Transaction
-    ) async throws(DatabaseError) -> Bool {
-        try await tx.execute(append, id, epoch, entries.map(\.text)) == 1
+    static func appending(_ entries: [SagaEntry], to id: UUID, epoch: Int64) -> BoundStatement {
+        BoundStatement(append, id, epoch, entries.map(\.text))
     }
 
-    static func end(_ id: UUID, epoch: Int64, in tx: borrowing Transaction) async throws(DatabaseError)
-        -> Bool
-    {
-        try await tx.execute(end, id, epoch) == 1
-    }
+    static func ending(_ id: UUID, epoch: Int64) -> BoundStatement { BoundStatement(end, id, epoch) }
 
     /// Lets go of the saga until `pause` has passed.
     static func postpone(

@@ -72,7 +72,7 @@ struct FileActions: Sendable {
                     throw FileFailure.notFound
                 }
                 try Outbox.append(deleted.stateEvent, in: tx)
-                try SagaStore.insert(DeleteSaga.new(for: deleted), wakeAt: deleted.deleteAfter, in: tx)
+                try SagaStore.insert([DeleteSaga.new(for: deleted)], wakeAt: deleted.deleteAfter, in: tx)
                 return Change(deleted, isImmediate ? try Self.purge(of: file, deleted, by: owner) : nil)
             case .deleted where isImmediate:
                 guard let ended = try await FileStore.endRetention(of: file, in: tx) else {

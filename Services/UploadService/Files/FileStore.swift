@@ -5,7 +5,8 @@ import PostgresClient
 
 import struct FoundationEssentials.UUID
 
-/// Every statement that touches `files`: here what finds and makes rows, in `FileStore+Moves` what changes their state.
+/// Every statement that touches `files`, but for the look at a name (`UploadStore.reserve`): here what finds and makes rows, in
+/// `FileStore+Moves` what changes their state.
 enum FileStore {
     private static let insert: Statement = """
         WITH completed AS (
@@ -52,27 +53,33 @@ enum FileStore {
          ORDER BY id DESC LIMIT $6
         """
 
-    /// Completes the upload and makes its file, at one instant and in one statement.
+    /// Completes uploads and makes their files, each at one instant and in one statement.
     ///
-    /// - Returns: nil when the upload is already completed or doomed; or when the owner already has a visible file of that
+    /// - Returns: fewer when an upload is already completed or doomed; or when the owner already has a visible file of that
     ///   name, and then the upload is completed without a file, which must roll back.
     static func insert(
-        _ upload: Upload,
-        object: TransferredObject,
+        _ uploads: [(Upload, TransferredObject)],
         in tx: borrowing Transaction
-    ) async throws(DatabaseError) -> File? {
-        try await tx.query(
-            insert,
-            upload.fileID,
-            upload.id,
-            upload.tenant,
-            upload.owner,
-            upload.contentType,
-            object.size,
-            object.sha256?.bytes,
-            upload.objectKey.text,
-            object.etag
-        ).first.map(file)
+    ) async throws(DatabaseError) -> [File] {
+        let insertions = uploads.map { upload, object in
+            BoundStatement(
+                insert,
+                upload.fileID,
+                upload.id,
+                upload.tenant,
+                upload.owner,
+                upload.contentType,
+                object.size,
+                object.sha256?.bytes,
+                upload.objectKey.text,
+                object.etag
+            )
+        }
+        var files: [File] = []
+        for rows in try await tx.pipeline(insertions) {
+            for row in rows { files.append(try file(row)) }
+        }
+        return files
     }
 
     /// The question for files, of whomever, for whoever asks something else with it.

@@ -72,7 +72,7 @@ struct IdempotencyKeys: Sendable {
         do {
             try faults.reach(.beforeKeyAnswered)
             try await pool.withTransaction { (tx: borrowing Transaction) async throws -> Void in
-                guard try await IdempotencyStore.finish(claim, answer, in: tx) else {
+                guard try await IdempotencyStore.finish([(claim, answer)], in: tx) else {
                     throw KeyFailure.overtaken
                 }
             }

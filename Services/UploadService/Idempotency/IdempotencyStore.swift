@@ -95,20 +95,22 @@ enum IdempotencyStore {
 
     /// - Returns: false when the key was taken over, or let go: what else the transaction has done must not be.
     static func finish(
-        _ claim: KeyClaim,
-        _ answer: StoredAnswer,
+        _ answers: [(claim: KeyClaim, answer: StoredAnswer)],
         in tx: borrowing Transaction
     ) async throws(DatabaseError) -> Bool {
-        let finished = bound(
-            finish,
-            claim.slot,
-            claim.epoch,
-            answer.status,
-            answer.location,
-            answer.body,
-            answer.madeFile
-        )
-        return try await tx.pipeline([finished]).first?.affectedRowCount == 1
+        guard !answers.isEmpty else { return true }
+        let finished = answers.map { claim, answer in
+            bound(
+                finish,
+                claim.slot,
+                claim.epoch,
+                answer.status,
+                answer.location,
+                answer.body,
+                answer.madeFile
+            )
+        }
+        return try await tx.pipeline(finished).allSatisfy { $0.affectedRowCount == 1 }
     }
 
     /// Lets the key go, so that it may be sent again. Waits for a transaction of the same claim whose answer was lost.

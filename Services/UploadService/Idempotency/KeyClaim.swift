@@ -60,8 +60,12 @@ struct KeyedAnswer<Outcome>: Sendable {
     ///
     /// - Throws: `KeyFailure.overtaken`: let the transaction roll back.
     func store(_ outcome: Outcome, in tx: borrowing Transaction) async throws {
-        guard try await IdempotencyStore.finish(claim, try make(outcome), in: tx) else {
-            throw KeyFailure.overtaken
-        }
+        try await Self.store([(self, outcome)], in: tx)
+    }
+
+    /// The same for several requests, in one round trip.
+    static func store(_ answers: [(KeyedAnswer, Outcome)], in tx: borrowing Transaction) async throws {
+        let finished = try answers.map { keyed, outcome in (keyed.claim, try keyed.make(outcome)) }
+        guard try await IdempotencyStore.finish(finished, in: tx) else { throw KeyFailure.overtaken }
     }
 }

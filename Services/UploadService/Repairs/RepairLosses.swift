@@ -57,7 +57,7 @@ extension Repairs {
         guard let changed else { return .skip("the file has moved on") }
         try Outbox.append(changed.stateEvent, in: tx)
         if item.action == .remove {
-            try SagaStore.insert(DeleteSaga.new(for: changed), wakeAt: changed.deleteAfter, in: tx)
+            try SagaStore.insert([DeleteSaga.new(for: changed)], wakeAt: changed.deleteAfter, in: tx)
         }
         return .done(
             "version \(changed.version), \(changed.state.rawValue)",

@@ -76,7 +76,7 @@ extension Repairs {
             subject: id,
             context: try upload.stored.encoded()
         )
-        try SagaStore.insert(saga, in: tx)
+        try SagaStore.insert([saga], in: tx)
         return CompleteSaga.kind
     }
 
@@ -84,11 +84,11 @@ extension Repairs {
     private func removeAnew(_ file: File, in tx: borrowing Transaction) async throws -> Bool {
         switch file.state {
         case .deleted:
-            try SagaStore.insert(DeleteSaga.new(for: file), wakeAt: file.deleteAfter, in: tx)
+            try SagaStore.insert([DeleteSaga.new(for: file)], wakeAt: file.deleteAfter, in: tx)
         case .purging:
             // Behind the pivot.
             let log = [SagaEntry.started(0), .succeeded(0)]
-            try SagaStore.insert(DeleteSaga.new(for: file), log: log, in: tx)
+            try SagaStore.insert([DeleteSaga.new(for: file)], log: log, in: tx)
         case .available, .quarantined, .purged: return false
         }
         return true

@@ -116,7 +116,9 @@ struct CompleteSaga: Sendable {
         guard let (upload, object) = context.assembled else { throw .transient("not assembled") }
         try faults.step(.beforeUploadCommitted)
         do {
-            _ = try await pivot.commit(upload, object, nil, handle)
+            _ = try await pivot.commit(
+                UploadPivot.Crossing(upload: upload, object: object, keyed: nil, handle: handle)
+            )
         } catch {
             context.record(error)
             throw error.atPivot

@@ -77,7 +77,7 @@ struct ReapSaga: Sendable {
             context: try upload.encoded()
         )
         let pause = min(held ?? patience, patience)
-        try SagaStore.insert(saga, wakeAt: discard.at.advanced(by: pause), in: tx)
+        try SagaStore.insert([saga], wakeAt: discard.at.advanced(by: pause), in: tx)
     }
 
     private func awaitRemoval(

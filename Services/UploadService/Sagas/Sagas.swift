@@ -17,10 +17,11 @@ struct Sagas: Sendable {
             time: time,
             random: surroundings.random,
             doorbell: doorbell,
-            patience: limits.commitPatience
+            patience: limits.commitPatience,
+            lockLimit: limits.sharedLockLimit
         )
         uploads = UploadSaga(
-            pool: pool,
+            intents: UploadIntents(on: pool, limits),
             transfer: ObjectTransfer(store: surroundings.store, pool: pool),
             pivot: pivot,
             reaping: reaps,

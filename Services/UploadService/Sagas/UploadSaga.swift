@@ -16,7 +16,7 @@ import TransactionalOutbox
 struct UploadSaga: Sendable {
     static let kind = "upload.v1"
 
-    let pool: PostgresPool
+    let intents: UploadIntents
     let transfer: ObjectTransfer
     let pivot: UploadPivot
     let reaping: ReapSaga
@@ -34,11 +34,11 @@ struct UploadSaga: Sendable {
         )
     }
 
-    /// Reserves the row and its key.
+    /// Reserves the row and its key, unless the name is taken.
     ///
     /// - Returns: the claim under which the caller drives the saga.
-    /// - Throws: `.nameTooLong`, `.quotaExceeded`: nothing was written. `.database`: nothing was written, or a row that will be discarded.
-    func begin(_ upload: Upload, lease: Duration) async throws(UploadFailure) -> SagaClaim {
+    /// - Throws: `.nameTaken`, `.nameTooLong`, `.quotaExceeded`: nothing was written. `.database`: nothing was written, or a row that will be discarded.
+    func begin(_ upload: Upload) async throws(UploadFailure) -> SagaClaim {
         do {
             let saga = NewSaga(
                 id: upload.id,
@@ -46,14 +46,13 @@ struct UploadSaga: Sendable {
                 subject: upload.id,
                 context: try StoredUpload(upload).encoded()
             )
-            let log = [SagaEntry.started(0)]
             try faults.reach(.beforeUploadReserved)
-            try await pool.withTransaction { (tx: borrowing Transaction) async throws -> Void in
-                try UploadStore.reserve(upload, expiry: expiry, in: tx)
-                try SagaStore.insert(saga, log: log, leaseMilliseconds: lease.wholeMilliseconds, in: tx)
-            }
+            let intent = UploadIntent(upload: upload, saga: saga)
+            if let refusal = try await intents.commit(intent, of: upload.tenant) { throw refusal }
             try faults.reach(.afterUploadReserved)
-            return SagaClaim(of: saga, log: log)
+            return SagaClaim(of: saga, log: UploadIntent.log)
+        } catch let failure as UploadFailure {
+            throw failure
         } catch let failure as TransactionError<any Error> {
             throw UploadFailure(failure)
         } catch { throw .lost }
@@ -82,7 +81,15 @@ struct UploadSaga: Sendable {
         }
         try faults.step(.beforeUploadCommitted)
         do {
-            context.record(try await pivot.commit(arriving.upload, object, arriving.keyed, handle))
+            let file = try await pivot.commit(
+                UploadPivot.Crossing(
+                    upload: arriving.upload,
+                    object: object,
+                    keyed: arriving.keyed,
+                    handle: handle
+                )
+            )
+            context.record(file)
         } catch {
             context.record(error)
             throw error.atPivot

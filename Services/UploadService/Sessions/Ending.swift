@@ -83,7 +83,7 @@ extension UploadSessions {
             }
             try await PartStore.freeze(seen.parts.map(\.completed), of: upload.id, in: tx)
             try SagaStore.insert(
-                saga,
+                [saga],
                 log: log,
                 leaseMilliseconds: heartbeat.lease.wholeMilliseconds,
                 in: tx

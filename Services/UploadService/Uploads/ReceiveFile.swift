@@ -29,16 +29,6 @@ struct ReceiveFile: Sendable {
     /// Longer bodies are sent in parts, whose bytes wait in memory.
     let streamLimit: Int64
 
-    /// Refuses what can be refused before a byte is read: too large, or a name that is taken.
-    func check(_ file: IncomingFile, of owner: Owner) async throws(UploadFailure) {
-        if let length = file.source.length, length > byteLimit { throw .tooLarge(limit: byteLimit) }
-        let existing: File?
-        do {
-            existing = try await FileStore.find(name: file.name.text, of: owner, on: pool)
-        } catch { throw .database(error) }
-        if let existing { throw .nameTaken(name: existing.name, existing: existing.id) }
-    }
-
     /// Stores the file. Returns only when it is committed, so that a success is never untrue later.
     ///
     /// - Parameter keyed: stores the answer in the same transaction.
@@ -47,7 +37,7 @@ struct ReceiveFile: Sendable {
         of owner: Owner,
         _ keyed: KeyedAnswer<File>? = nil
     ) async throws(UploadFailure) -> File {
-        try await check(file, of: owner)
+        if let length = file.source.length, length > byteLimit { throw .tooLarge(limit: byteLimit) }
         guard let admission = budget.admit(owner.tenant, partMemory: partMemory(of: file.source)) else {
             throw .busy
         }
@@ -61,7 +51,7 @@ struct ReceiveFile: Sendable {
             signOfLife: signOfLife
         )
         let context = UploadContext(arriving)
-        let claim = try await saga.begin(arriving.upload, lease: heartbeat.lease)
+        let claim = try await saga.begin(arriving.upload)
         let deadline = UploadDeadline(of: arriving, expiry: saga.expiry, pool: pool)
         _ = await heartbeat.whileRenewing(claim, signOfLife) {
             guard try await deadline.renew() else { return false }

@@ -10,11 +10,19 @@ enum UploadStore {
     /// The constraint that holds names to their limit; only the database knows how long one is once normalized.
     static let nameLimit = "uploads_name_limit"
 
-    private static let reserve: Statement = """
-        INSERT INTO uploads (id, file_id, tenant, owner, name, content_type, declared_size, declared_sha256,
-                             object_key, state, expires_at)
-        VALUES ($1, $2, $3, $4, normalize($5, NFC), $6, $7, $8, $9, 'PENDING',
-                clock_timestamp() + make_interval(secs => $10::bigint / 1000.0))
+    /// A name that is taken is looked for by the one index that has this collation.
+    static let reserve: Statement = """
+        WITH taken AS (
+            SELECT id, name FROM files
+             WHERE tenant COLLATE "C" = $3 AND owner COLLATE "C" = $4 AND name COLLATE "C" = normalize($5, NFC)
+               AND state IN ('AVAILABLE', 'QUARANTINED')),
+        reserved AS (
+            INSERT INTO uploads (id, file_id, tenant, owner, name, content_type, declared_size, declared_sha256,
+                                 object_key, state, expires_at)
+            SELECT $1, $2, $3, $4, normalize($5, NFC), $6, $7, $8, $9, 'PENDING',
+                   clock_timestamp() + make_interval(secs => $10::bigint / 1000.0)
+             WHERE NOT EXISTS (SELECT FROM taken))
+        SELECT id, name FROM taken
         """
     private static let saveMultipartID: Statement = """
         WITH opened AS (
@@ -52,25 +60,38 @@ enum UploadStore {
         """
     private static let lockState: Statement = "SELECT state FROM uploads WHERE id = $1 FOR UPDATE"
 
+    /// Makes rows of those uploads whose names are free.
+    ///
     /// - Parameter expiry: how long the upload may stay without progress.
+    /// - Returns: of the others, that their name is taken, and by which file.
     static func reserve(
-        _ upload: Upload,
+        _ uploads: [Upload],
         expiry: Duration,
         in tx: borrowing Transaction
-    ) throws(DatabaseError) {
-        try tx.enqueue(
-            reserve,
-            upload.id,
-            upload.fileID,
-            upload.tenant,
-            upload.owner,
-            upload.name,
-            upload.contentType,
-            upload.declaredSize,
-            upload.declaredSHA256?.bytes,
-            upload.objectKey.text,
-            expiry.wholeMilliseconds
+    ) async throws(DatabaseError) -> [UUID: UploadFailure] {
+        let results = try await tx.pipeline(
+            uploads.map { upload in
+                BoundStatement(
+                    reserve,
+                    upload.id,
+                    upload.fileID,
+                    upload.tenant,
+                    upload.owner,
+                    upload.name,
+                    upload.contentType,
+                    upload.declaredSize,
+                    upload.declaredSHA256?.bytes,
+                    upload.objectKey.text,
+                    expiry.wholeMilliseconds
+                )
+            }
         )
+        var taken: [UUID: UploadFailure] = [:]
+        for (upload, rows) in zip(uploads, results) {
+            guard let row = rows.first else { continue }
+            taken[upload.id] = .nameTaken(name: try row.text(1), existing: try row.uuid(0))
+        }
+        return taken
     }
 
     /// Moves the deadline on, because there was progress, or its client asked for something.

@@ -68,7 +68,7 @@ struct Trip: Sendable {
         let log = [SagaEntry.started(0)]
         try await pool.withTransaction { (tx: borrowing Transaction) async throws -> Void in
             try SagaStore.insert(
-                saga,
+                [saga],
                 log: log,
                 owner: "test",
                 leaseMilliseconds: leaseMilliseconds,

@@ -16,7 +16,8 @@ struct AbandonedUploadTests {
     @Test func anUploadWhoseProcessDiedIsDiscardedByAnother() async throws {
         try await ServiceUnderTest.run { service in
             let upload = try service.wiring.receive.newUpload(Self.file(), of: Self.ann)
-            _ = try await service.wiring.receive.saga.begin(upload, lease: .milliseconds(200))
+            _ = try await service.wiring.receive.saga.begin(upload)
+            try await service.pool.execute("UPDATE sagas SET lease_until = clock_timestamp()")
             #expect(try await service.ledger.uploads() == ["gone PENDING"])
             try await service.ledger.settle()
             #expect(try await service.ledger.uploads() == ["gone FAILED"])

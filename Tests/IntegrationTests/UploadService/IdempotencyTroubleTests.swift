@@ -142,7 +142,7 @@ struct IdempotencyTroubleTests {
             let answer = try StoredAnswer(["a"])
             for stale in [first, second] {
                 let isStored = try await service.pool.withTransaction { (tx: borrowing Transaction) in
-                    try await IdempotencyStore.finish(stale, answer, in: tx)
+                    try await IdempotencyStore.finish([(stale, answer)], in: tx)
                 }
                 #expect(!isStored)
             }

@@ -62,7 +62,7 @@ struct StateMoveTests {
         )
         let upload = try receive.newUpload(file, of: Owner(tenant: "acme", name: "ann"))
         _ = try await service.pool.withTransaction { (tx: borrowing Transaction) async throws -> Void in
-            try UploadStore.reserve(upload, expiry: isOver ? .zero : .seconds(3_600), in: tx)
+            _ = try await UploadStore.reserve([upload], expiry: isOver ? .zero : .seconds(3_600), in: tx)
         }
         let isOpen = !(state.isDoomed || state == .reaped)
         try await service.pool.execute(
@@ -90,7 +90,7 @@ struct StateMoveTests {
                 )
             case .committed:
                 let object = TransferredObject(size: 0, sha256: nil, etag: "e")
-                _ = try await FileStore.insert(upload, object: object, in: tx)
+                _ = try await FileStore.insert([(upload, object)], in: tx)
             case .failed:
                 _ = try await UploadStore.doom(upload.id, DoomedUpload(state: .failed, reason: "x"), in: tx)
             case .clientAborted:

@@ -34,7 +34,7 @@ struct UploadSagaTrialTests {
                         source: UploadSource(length: 100_000, body: ErasedPattern(Pattern(count: 100_000)))
                     )
                     let upload = try receive.newUpload(file, of: Owner(tenant: "acme", name: "ann"))
-                    let claim = try await receive.saga.begin(upload, lease: .seconds(60))
+                    let claim = try await receive.saga.begin(upload)
                     let arriving = ArrivingUpload(
                         upload,
                         file.source,
