@@ -36,9 +36,7 @@ extension UploadFailure {
         switch failure {
         case .rolledBack(let reason as UploadFailure): self = reason
         case .rolledBack(let reason as DatabaseError): self = Self(reason)
-        case .rolledBack(StepFailure.lost), .rolledBack(KeyFailure.overtaken): self = .lost
-        // A step's record fails in this way when the database did not answer, or refused what travelled with it.
-        case .rolledBack(StepFailure.transient(let reason)): self = .database(.connectionLost(reason))
+        case .rolledBack(KeyFailure.overtaken): self = .lost
         case .rolledBack(let reason): self = .database(.unexpectedResult("\(reason)"))
         case .notStarted(let reason), .commitOutcomeUnknown(let reason): self = .database(reason)
         // Statements travel with COMMIT.
