@@ -18,8 +18,24 @@ public final class SharedTransaction<Group: Hashable & Sendable, Wish: Sendable,
         func resume(_ outcome: Outcome) { answer.resume(returning: outcome) }
     }
     private struct Line {
-        var waiters: [Waiter] = []
-        var busyLaneCount = 0
+        private(set) var waiters: [Waiter] = []
+        private(set) var busyLaneCount = 0
+
+        /// - Returns: whether a lane is to be started.
+        mutating func join(_ waiter: Waiter) -> Bool {
+            waiters.append(waiter)
+            guard busyLaneCount < laneLimit else { return false }
+            busyLaneCount += 1
+            return true
+        }
+
+        /// - Returns: the next for a lane; empty when it is to end.
+        mutating func leave() -> [Waiter] {
+            let next = Array(waiters.prefix(wishLimit))
+            waiters.removeFirst(next.count)
+            if next.isEmpty { busyLaneCount -= 1 }
+            return next
+        }
     }
 
     /// More than one, so that the next wishes are read while the last ones are flushed to disk.
@@ -55,13 +71,8 @@ public final class SharedTransaction<Group: Hashable & Sendable, Wish: Sendable,
     public func commit(_ wish: Wish, of group: Group) async throws(TransactionError<any Error>) -> Value {
         guard !Task.isCancelled else { throw .notStarted(.cancelled) }
         let outcome = await withCheckedContinuation { answer in
-            let isLaneFree = lines.withLock { lines in
-                var line = lines[group] ?? Line()
-                defer { lines[group] = line }
-                line.waiters.append(Waiter(wish: wish, answer: answer))
-                guard line.busyLaneCount < Self.laneLimit else { return false }
-                line.busyLaneCount += 1
-                return true
+            let isLaneFree = lines.withLock {
+                $0[group, default: Line()].join(Waiter(wish: wish, answer: answer))
             }
             if isLaneFree { startLane { await self.serve(group) } }
         }
@@ -95,11 +106,8 @@ public final class SharedTransaction<Group: Hashable & Sendable, Wish: Sendable,
 
     private func takeLine(of group: Group) -> [Waiter]? {
         lines.withLock { lines in
-            guard var line = lines[group] else { return nil }
-            let waiters = Array(line.waiters.prefix(Self.wishLimit))
-            line.waiters.removeFirst(waiters.count)
-            if waiters.isEmpty { line.busyLaneCount -= 1 }
-            lines[group] = line.busyLaneCount == 0 ? nil : line
+            guard let waiters = lines[group]?.leave() else { return nil }
+            if lines[group]?.busyLaneCount == 0 { lines[group] = nil }
             return waiters.isEmpty ? nil : waiters
         }
     }
