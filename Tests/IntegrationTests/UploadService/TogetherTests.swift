@@ -4,7 +4,7 @@ import Testing
 @testable import PostgresClient
 @testable import UploadService
 
-@Suite("Uploads that begin, or end, together: what becomes of one is its own affair")
+@Suite("I9 I14 I30 I31 uploads that begin, or end, together: what becomes of one is its own affair")
 struct TogetherTests {
     private static let tenant = "acme"
     private static let waiting: Statement = """
