@@ -82,7 +82,7 @@ struct SessionRoutes: Sendable {
         guard let text = context.parameters.get("number"), let number = Int(text), text == "\(number)" else {
             throw SessionFailure.noSuchPart(count: session.plan.partCount)
         }
-        let source = UploadSource(length: try request.bodyLength(), body: request.body)
+        let source = try UploadSource(request, context)
         let part = try await logged("part \(number)", context) { () throws(SessionFailure) in
             try await sessions.receive(part: number, source, declared: declared, of: session)
         }

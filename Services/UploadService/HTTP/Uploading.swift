@@ -29,7 +29,7 @@ extension FileRoutes {
                 context
             )
         }
-        let file = try rawFile(request)
+        let file = try rawFile(request, context)
         return try await keys.once(try KeySlot.read(request, of: owner, file.facts)) { claim in
             try await store(file, of: owner, claim, context)
         }.response
@@ -56,7 +56,7 @@ extension FileRoutes {
         return try Self.answer(to: stored)
     }
 
-    private func rawFile(_ request: Request) throws -> IncomingFile {
+    private func rawFile(_ request: Request, _ context: ServiceContext) throws -> IncomingFile {
         let query = try QueryItems(of: request, known: ["name", "sha256"])
         guard let name = query.bytes("name") else {
             throw query.refusal("name", "is missing: it names the file")
@@ -66,7 +66,7 @@ extension FileRoutes {
             name: try FileName(utf8: name),
             contentType: ContentType(declared: Self.declaredType(request.headers)),
             declaredSHA256: digest,
-            source: UploadSource(length: try request.bodyLength(), body: request.body)
+            source: try UploadSource(request, context)
         )
     }
 
@@ -113,8 +113,13 @@ extension FileRoutes {
                     number: outcomes.count + 1,
                     name: name,
                     digest: digest,
-                    part: part,
-                    bound: bound
+                    contentType: part.head.contentType,
+                    source: UploadSource(
+                        length: nil,
+                        bound: bound,
+                        executor: context.connectionExecutor,
+                        body: part.body
+                    )
                 )
                 let (result, isAboutThisFile) = await store(file, slot, of: owner, context)
                 outcomes.append((name, result))
@@ -173,19 +178,28 @@ private struct FormFile {
     let name: String
     /// What the field before it declares.
     let digest: String?
-    let part: FormPart
-    /// Of the form, in bytes.
-    let bound: Int64?
+    let contentType: String?
+    let source: UploadSource
 
     var incoming: IncomingFile {
         get throws {
             IncomingFile(
                 name: try FileName(name),
-                contentType: ContentType(declared: part.head.contentType),
+                contentType: ContentType(declared: contentType),
                 declaredSHA256: try digest.map(DeclaredDigest.hex),
-                source: UploadSource(length: nil, bound: bound, body: part.body)
+                source: source
             )
         }
+    }
+}
+
+extension UploadSource {
+    init(_ request: Request, _ context: ServiceContext) throws {
+        self.init(
+            length: try request.bodyLength(),
+            executor: context.connectionExecutor,
+            body: request.body
+        )
     }
 }
 

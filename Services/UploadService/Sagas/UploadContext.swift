@@ -34,7 +34,7 @@ struct ArrivingUpload: Sendable {
         self.signOfLife = signOfLife
         length = source.length
         body = TalliedBody(
-            source.body,
+            source,
             limit: byteLimit,
             expecting: ExpectedBody(size: upload.declaredSize, sha256: upload.declaredSHA256),
             signOfLife: signOfLife

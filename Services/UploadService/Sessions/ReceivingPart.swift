@@ -38,7 +38,7 @@ extension UploadSessions {
         // A claim that has run out is somebody else's: what came from this one then would overwrite theirs.
         let signOfLife = SignOfLife(limit: heartbeat.lease, time: time)
         let body = TalliedBody(
-            source.body,
+            source,
             limit: size,
             expecting: ExpectedBody(size: size, sha256: declared),
             signOfLife: signOfLife
@@ -101,13 +101,15 @@ extension UploadSessions {
         let etag: String
         do {
             try faults.reach(.beforePartSent)
-            etag = try await store.uploadPart(
-                session.upload.objectKey.text,
-                uploadID: multipartID,
-                number: claim.number,
-                body: .stream(length: size, body),
-                checksum: session.checksum
-            )
+            etag = try await withTaskExecutorPreference(body.executor) {
+                try await store.uploadPart(
+                    session.upload.objectKey.text,
+                    uploadID: multipartID,
+                    number: claim.number,
+                    body: .stream(length: size, body),
+                    checksum: session.checksum
+                )
+            }
             try faults.reach(.afterPartSent)
         } catch let failure as StoreFailure {
             if case .notFound("NoSuchUpload") = failure {
@@ -143,7 +145,9 @@ extension UploadSessions {
         _ claim: PartStore.Claim,
         _ size: Int64
     ) async throws(SessionFailure) -> ReceivedPart {
-        do { for try await _ in body {} } catch {
+        do {
+            try await withTaskExecutorPreference(body.executor) { for try await _ in body {} }
+        } catch {
             throw SessionFailure(part: claim.number, .bodyFailed(error))
         }
         guard body.tally?.sha256 == stored else { throw .partDiffers(claim.number) }

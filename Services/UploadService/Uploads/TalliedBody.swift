@@ -30,24 +30,26 @@ final class TalliedBody: AsyncSequence, Sendable {
         var tally: Tally?
     }
 
-    private let base: any AsyncSequence<ByteBuffer, any Error> & Sendable
+    private let source: UploadSource
     private let limit: Int64
     private let expected: ExpectedBody
     private let signOfLife: SignOfLife
     private let state = Mutex(State())
 
     init(
-        _ base: any AsyncSequence<ByteBuffer, any Error> & Sendable,
+        _ source: UploadSource,
         limit: Int64,
         expecting expected: ExpectedBody,
         signOfLife: SignOfLife
     ) {
-        self.base = base
+        self.source = source
         self.limit = limit
         self.expected = expected
         self.signOfLife = signOfLife
     }
 
+    /// Where it is best read.
+    var executor: (any TaskExecutor)? { source.executor }
     var byteCount: Int64 { state.withLock { $0.byteCount } }
     /// Nil until the body was read to its end, and found to be what was expected.
     var tally: Tally? { state.withLock { $0.tally } }
@@ -78,7 +80,7 @@ final class TalliedBody: AsyncSequence, Sendable {
     }
 
     func makeAsyncIterator() -> AsyncIterator {
-        AsyncIterator(body: self, read: Self.reader(of: base))
+        AsyncIterator(body: self, read: Self.reader(of: source.body))
     }
 
     private static func reader(

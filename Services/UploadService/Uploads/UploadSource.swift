@@ -6,5 +6,7 @@ struct UploadSource: Sendable {
     let length: Int64?
     /// There are no more bytes than this, when that is known.
     var bound: Int64?
+    /// Of the connection they come from: what reads and passes them on there needs no change of threads.
+    var executor: (any TaskExecutor)?
     let body: any AsyncSequence<ByteBuffer, any Error> & Sendable
 }
