@@ -46,7 +46,7 @@ struct AbandonedUploadTests {
     @Test func bytesThatComeAfterALongSleepAreNotSent() async throws {
         func send(silentFor limit: Duration) async throws -> Int64 {
             let body = TalliedBody(
-                ErasedPattern(Pattern(count: 3)),
+                UploadSource(length: nil, body: ErasedPattern(Pattern(count: 3))),
                 limit: 10,
                 expecting: ExpectedBody(),
                 signOfLife: SignOfLife(limit: limit, time: SystemTime())
