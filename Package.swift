@@ -60,7 +60,8 @@ let everything: [Target.Dependency] = [
     "AccessTokens", "AuditTrail", "Benchmarks", "CChecksums", "Correlation", "Determinism", "DevStore",
     "Digests", "EventBinding", "EventContracts", "FaultPoints", "HTTPServing", "IdempotentConsumer",
     "IdempotentInbox", "IndexerService", "KafkaClient", "Leases", "ObjectStore", "OutboxRelay",
-    "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceParts", "ServiceSettings", "TestSupport",
+    "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceParts", "ServiceSettings", "SortedJSON",
+    "TestSupport",
     "TransactionalOutbox", "UploadService", "WaybillCLI",
     asyncHTTPClient, httpTypes, hummingbird, hummingbirdCore, lifecycle, logging, nioCore, nioHTTP1, nioPosix,
 ]
@@ -97,8 +98,9 @@ let package = Package(
         // Vocabulary: depends on nothing
         shared("Determinism"),
         shared("Correlation", ["Determinism"]),
-        shared("EventContracts", ["Correlation", "Determinism"], exclude: ["Specs"]),
+        shared("EventContracts", ["Correlation", "Determinism", "SortedJSON"], exclude: ["Specs"]),
         shared("FaultPoints"),
+        shared("SortedJSON"),
 
         // Adapters: each hides one outside system
         // Checksums are C so that a debug build is as fast as a release build.
@@ -120,7 +122,7 @@ let package = Package(
         ),
         shared("Leases", ["Determinism", "PostgresClient"]),
         shared("AccessTokens", ["Determinism", "Digests", "PostgresClient"]),
-        shared("AuditTrail", ["Determinism", "Digests", "PostgresClient"]),
+        shared("AuditTrail", ["Determinism", "Digests", "PostgresClient", "SortedJSON"]),
         shared(
             "EventBinding",
             ["Correlation", "EventContracts", "IdempotentInbox", "PostgresClient", "TransactionalOutbox"]
@@ -176,7 +178,7 @@ let package = Package(
                 "HTTPServing", "IdempotentConsumer", "IdempotentInbox", "KafkaClient", "Leases",
                 "ObjectStore",
                 "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceParts", "ServiceSettings",
-                "TransactionalOutbox",
+                "SortedJSON", "TransactionalOutbox",
                 asyncHTTPClient, hummingbird, httpTypes, lifecycle, logging, nioCore,
             ],
             resources: [.embedInCode("Migrations")]
@@ -194,8 +196,9 @@ let package = Package(
                 "AccessTokens", "AuditTrail", "Correlation", "Determinism", "Digests", "EventBinding",
                 "EventContracts", "FaultPoints", "HTTPServing", "IdempotentConsumer", "IdempotentInbox",
                 "KafkaClient", "Leases", "ObjectStore", "PostgresClient", "SagaEngine", "ServiceBootstrap",
-                "ServiceParts", "ServiceSettings", "TransactionalOutbox", hummingbird, httpTypes, lifecycle,
-                logging, nioCore,
+                "ServiceParts", "ServiceSettings", "SortedJSON", "TransactionalOutbox", hummingbird,
+                httpTypes,
+                lifecycle, logging, nioCore,
             ],
             resources: [.embedInCode("Migrations")]
         ),
@@ -203,7 +206,7 @@ let package = Package(
             "WaybillCLI",
             [
                 "AccessTokens", "AuditTrail", "Determinism", "Digests", "IdempotentInbox", "ObjectStore",
-                "PostgresClient", "SagaEngine", "ServiceBootstrap", "TransactionalOutbox",
+                "PostgresClient", "SagaEngine", "ServiceBootstrap", "SortedJSON", "TransactionalOutbox",
                 arguments, asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix, signals,
             ]
         ),

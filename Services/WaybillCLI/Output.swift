@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import SortedJSON
 
 /// What the person or script at the other end sees: data on standard output, sentences about trouble on standard error.
 enum Output {
@@ -30,9 +31,7 @@ enum Output {
 
     /// One JSON text on one line, its keys sorted.
     static func say(json value: some Encodable) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        say(String(decoding: try encoder.encode(value), as: UTF8.self))
+        say(try SortedJSON.text(of: value))
     }
 
     private static func writeError(_ text: String) {

@@ -1,4 +1,4 @@
-import FoundationEssentials
+import SortedJSON
 
 /// An event as it goes into the outbox and, unchanged, to Kafka.
 public struct EncodedEvent: Sendable {
@@ -20,7 +20,7 @@ extension FileEvent {
     public func encoded(traceparent: String? = nil) throws(EventRefusal) -> EncodedEvent {
         try check()
         let payload: [UInt8]
-        do { payload = Array(try encodedPayload()) } catch { throw .notEncodable("\(error)") }
+        do { payload = try encodedPayload() } catch { throw .notEncodable("\(error)") }
         guard payload.count <= EventLimits.payloadBytes else {
             throw .payloadTooLarge(byteCount: payload.count)
         }
@@ -43,7 +43,7 @@ extension FileEvent {
         )
     }
 
-    private func encodedPayload() throws -> Data {
+    private func encodedPayload() throws -> [UInt8] {
         switch detail {
         case .stored(let fields), .restored(let fields): try json(fields)
         case .deleted(let fields): try json(fields)
@@ -66,10 +66,8 @@ extension FileEvent {
         }
     }
 
-    private func json(_ fields: some Codable) throws -> Data {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return try encoder.encode(EventBody(head: head, fields: fields))
+    private func json(_ fields: some Codable) throws -> [UInt8] {
+        try SortedJSON.bytes(of: EventBody(head: head, fields: fields))
     }
 }
 

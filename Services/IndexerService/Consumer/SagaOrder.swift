@@ -1,10 +1,10 @@
 import Determinism
 import EventContracts
 import SagaEngine
+import SortedJSON
 
 import struct FoundationEssentials.Data
 import class FoundationEssentials.JSONDecoder
-import class FoundationEssentials.JSONEncoder
 import struct FoundationEssentials.UUID
 
 /// What a saga of this service is to do, as it is stored with the saga.
@@ -28,7 +28,7 @@ extension SagaOrder {
         )
     }
 
-    func encoded() throws -> String { String(decoding: try JSONEncoder().encode(self), as: UTF8.self) }
+    func encoded() throws -> String { try SortedJSON.text(of: self) }
 
     init(_ claim: SagaClaim) throws {
         self = try JSONDecoder().decode(Self.self, from: Data(claim.context.utf8))

@@ -1,6 +1,7 @@
 import Determinism
 import Leases
 import PostgresClient
+import SortedJSON
 
 import struct FoundationEssentials.Data
 import class FoundationEssentials.JSONDecoder
@@ -138,7 +139,9 @@ enum CheckStore {
         of check: UUID,
         in tx: borrowing Transaction
     ) async throws(DatabaseError) {
-        guard let json = try? jsonText(progress) else { throw .invalidValue("progress is not JSON") }
+        guard let json = try? SortedJSON.text(of: progress) else {
+            throw .invalidValue("progress is not JSON")
+        }
         try await tx.execute(plan, check, json)
     }
 
@@ -149,7 +152,9 @@ enum CheckStore {
         of check: UUID,
         in tx: borrowing Transaction
     ) async throws(DatabaseError) -> Bool {
-        guard let json = try? jsonText(progress) else { throw .invalidValue("progress is not JSON") }
+        guard let json = try? SortedJSON.text(of: progress) else {
+            throw .invalidValue("progress is not JSON")
+        }
         return try await tx.execute(save, check, part, json) == 1
     }
 
@@ -158,7 +163,9 @@ enum CheckStore {
         _ report: CheckReport,
         in tx: borrowing Transaction
     ) async throws(DatabaseError) -> Bool {
-        guard let json = try? jsonText(report) else { throw .invalidValue("the report is not JSON") }
+        guard let json = try? SortedJSON.text(of: report) else {
+            throw .invalidValue("the report is not JSON")
+        }
         let state = StoredCheck.State.completed.rawValue
         return try await tx.execute(end, check, state, report.isComplete, report.isConsistent, json) == 1
     }

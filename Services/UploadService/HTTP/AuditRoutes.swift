@@ -7,6 +7,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import PostgresClient
+import SortedJSON
 
 /// `GET /api/v1/audit`, for operators: the trail of this service's database, the oldest record first.
 struct AuditRoutes: Sendable {
@@ -46,10 +47,8 @@ extension Response {
     /// One JSON object a line.
     static func lines(_ documents: [some Encodable]) throws -> Response {
         var buffer = ByteBuffer()
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         for document in documents {
-            buffer.writeBytes(try encoder.encode(document))
+            buffer.writeBytes(try SortedJSON.bytes(of: document))
             buffer.writeInteger(UInt8(ascii: "\n"))
         }
         return Response(

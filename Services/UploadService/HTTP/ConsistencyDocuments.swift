@@ -4,6 +4,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import PostgresClient
+import SortedJSON
 
 import struct FoundationEssentials.UUID
 
@@ -11,7 +12,7 @@ import struct FoundationEssentials.UUID
 enum CheckDocument {
     static func text(of check: StoredCheck) throws -> String {
         guard let report = check.report, check.state == .completed else {
-            return try jsonText(Progress(check))
+            return try SortedJSON.text(of: Progress(check))
         }
         // The report as it was written, with what only the moment knows.
         let members = report.dropFirst(report.prefix { $0 != "{" }.count + 1)
@@ -133,7 +134,7 @@ struct FindingsExport: Sendable {
                         limit: Self.pageLimit,
                         on: pool
                     )
-                    let lines = try page.map { try jsonText(FindingDocument($0)) + "\n" }.joined()
+                    let lines = try page.map { try SortedJSON.text(of: FindingDocument($0)) + "\n" }.joined()
                     if !lines.isEmpty { try await writer.write(ByteBuffer(string: lines)) }
                     guard page.count == Self.pageLimit, let id = page.last?.id else { break }
                     last = id

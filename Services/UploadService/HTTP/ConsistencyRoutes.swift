@@ -106,7 +106,11 @@ struct ConsistencyRoutes: Sendable {
         underWay status: HTTPResponse.Status = .accepted
     ) throws -> Response {
         guard check.state == .running else {
-            return .json(text: try CheckDocument.text(of: check), status: .ok, fields: [:])
+            return .json(
+                bytes: ByteBuffer(string: try CheckDocument.text(of: check)),
+                status: .ok,
+                fields: [:]
+            )
         }
         return try underWay(check, status)
     }
@@ -116,7 +120,11 @@ struct ConsistencyRoutes: Sendable {
         _ status: HTTPResponse.Status = .accepted
     ) throws -> Response {
         let fields: HTTPFields = [.location: "\(path)/\(check.id.text)", .retryAfter: "1"]
-        return .json(text: try CheckDocument.text(of: check), status: status, fields: fields)
+        return .json(
+            bytes: ByteBuffer(string: try CheckDocument.text(of: check)),
+            status: status,
+            fields: fields
+        )
     }
 }
 

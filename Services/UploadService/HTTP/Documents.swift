@@ -4,10 +4,10 @@ import HTTPServing
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import SortedJSON
 
 import struct FoundationEssentials.Data
 import class FoundationEssentials.JSONDecoder
-import class FoundationEssentials.JSONEncoder
 
 /// A file as clients see it.
 struct FileDocument: Codable, Sendable {
@@ -169,21 +169,13 @@ extension Response {
         status: HTTPResponse.Status = .ok,
         fields: HTTPFields = [:]
     ) throws -> Response {
-        json(text: try jsonText(document), status: status, fields: fields)
+        json(bytes: ByteBuffer(bytes: try SortedJSON.bytes(of: document)), status: status, fields: fields)
     }
 
-    static func json(text: String, status: HTTPResponse.Status, fields: HTTPFields) -> Response {
+    static func json(bytes: ByteBuffer, status: HTTPResponse.Status, fields: HTTPFields) -> Response {
         var fields = fields
         fields[.contentType] = "application/json"
         if fields[.cacheControl] == nil { fields[.cacheControl] = "no-store" }
-        let bytes = ByteBuffer(string: text)
         return Response(status: status, headers: fields, body: ResponseBody(byteBuffer: bytes))
     }
-}
-
-/// - Throws: when the document cannot be written as JSON, which means a defect.
-func jsonText(_ document: some Encodable) throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: try encoder.encode(document), as: UTF8.self)
 }

@@ -2,6 +2,7 @@ import Digests
 import HTTPServing
 import HTTPTypes
 import Hummingbird
+import SortedJSON
 
 import struct FoundationEssentials.UUID
 import typealias FoundationEssentials.uuid_t
@@ -84,7 +85,7 @@ extension StoredAnswer {
         self.init(
             status: status.code,
             location: location,
-            body: try jsonText(document),
+            body: try SortedJSON.text(of: document),
             madeFile: file,
             isRepeat: isRepeat
         )
@@ -94,6 +95,10 @@ extension StoredAnswer {
         var fields: HTTPFields = [:]
         if let location { fields[.location] = location }
         if isRepeat { fields[.idempotencyReplayed] = "true" }
-        return .json(text: body, status: HTTPResponse.Status(code: status), fields: fields)
+        return .json(
+            bytes: ByteBuffer(string: body),
+            status: HTTPResponse.Status(code: status),
+            fields: fields
+        )
     }
 }

@@ -3,6 +3,7 @@ import HTTPServing
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import SortedJSON
 
 import struct FoundationEssentials.UUID
 
@@ -58,7 +59,7 @@ extension RepairRoutes {
                 guard let end = page.last else { break }
                 last = end.item.number
                 var text = ""
-                for item in page { text += try jsonText(RepairItemDocument(item)) + "\n" }
+                for item in page { text += try SortedJSON.text(of: RepairItemDocument(item)) + "\n" }
                 try await writer.write(ByteBuffer(string: text))
             }
             try await writer.finish(nil)

@@ -5,6 +5,7 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
+import SortedJSON
 
 import struct FoundationEssentials.UUID
 
@@ -184,7 +185,7 @@ struct RepairRoutes: Sendable {
         _ context: ServiceContext,
         _ body: some Encodable
     ) throws -> KeySlot? {
-        try KeySlot.read(request, of: Owner(try context.requireCaller()), [try jsonText(body)])
+        try KeySlot.read(request, of: Owner(try context.requireCaller()), [try SortedJSON.text(of: body)])
     }
 
     func target(_ context: ServiceContext) throws(RepairFailure) -> UUID {

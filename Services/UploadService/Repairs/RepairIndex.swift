@@ -1,6 +1,7 @@
 import EventBinding
 import EventContracts
 import PostgresClient
+import SortedJSON
 import TransactionalOutbox
 
 /// What the index holds and should not, or does not hold and should.
@@ -88,7 +89,7 @@ extension Repairs {
         try Outbox.append(event, in: tx)
         return .done(
             "told as gone for good, version \(version)",
-            before: try jsonText(entry),
+            before: try SortedJSON.text(of: entry),
             after: nil,
             version: version
         )

@@ -4,6 +4,7 @@ import EventContracts
 import ObjectStore
 import PostgresClient
 import SagaEngine
+import SortedJSON
 import TransactionalOutbox
 
 import struct FoundationEssentials.Data
@@ -24,7 +25,7 @@ struct ShadowRow: Codable, Sendable {
         tenant = file.tenant
     }
 
-    func encoded() throws -> String { try jsonText(self) }
+    func encoded() throws -> String { try SortedJSON.text(of: self) }
 }
 
 /// Files whose bytes are not there, or not theirs.

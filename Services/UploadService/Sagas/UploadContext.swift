@@ -2,11 +2,11 @@ import Determinism
 import Digests
 import EventContracts
 import SagaEngine
+import SortedJSON
 import Synchronization
 
 import struct FoundationEssentials.Data
 import class FoundationEssentials.JSONDecoder
-import class FoundationEssentials.JSONEncoder
 import struct FoundationEssentials.UUID
 
 /// An upload whose bytes this process receives.
@@ -89,9 +89,7 @@ struct StoredUpload: Codable, Sendable {
     let owner: String
     let objectKey: String
 
-    func encoded() throws -> String {
-        String(decoding: try JSONEncoder().encode(self), as: UTF8.self)
-    }
+    func encoded() throws -> String { try SortedJSON.text(of: self) }
 
     static func decode(_ text: String) throws -> StoredUpload {
         try JSONDecoder().decode(StoredUpload.self, from: Data(text.utf8))

@@ -57,7 +57,7 @@ struct PackageGraph: Sendable {
 enum Layers {
     static let order: [Set<String>] = [
         ["CAllocator", "CChecksums", "CDevBrokerPort", "CLibpq", "COpenSSL", "CRdkafka"],
-        ["Determinism", "FaultPoints"],
+        ["Determinism", "FaultPoints", "SortedJSON"],
         ["Correlation"],
         ["EventContracts"],
         ["Digests", "PostgresClient", "KafkaClient"],

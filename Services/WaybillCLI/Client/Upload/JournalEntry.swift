@@ -1,4 +1,5 @@
 import FoundationEssentials
+import SortedJSON
 
 /// An upload that was begun, as it is remembered on this machine until it is completed.
 struct JournalEntry: Codable, Equatable, Sendable {
@@ -56,9 +57,7 @@ struct JournalEntry: Codable, Equatable, Sendable {
     }
 
     func json() throws(ClientFailure) -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        do { return Array(try encoder.encode(self)) } catch {
+        do { return try SortedJSON.bytes(of: self) } catch {
             throw .local("The upload cannot be written down: \(error)")
         }
     }

@@ -1,0 +1,165 @@
+import EventContracts
+import FoundationEssentials
+import Testing
+
+@testable import SortedJSON
+@testable import UploadService
+
+@Suite("JSON that is written directly is what the general encoder writes")
+struct SortedJSONTests {
+    private func byLibrary(_ value: some Encodable) throws -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return Array(try encoder.encode(value))
+    }
+
+    private func expectDirect(_ value: some Encodable) throws {
+        #expect(try SheetEncoder.bytes(of: value) == byLibrary(value))
+    }
+
+    /// Left to the general encoder, and so the same all the more.
+    private func expectLeft(_ value: some Encodable) throws {
+        #expect(throws: SheetEncoder.Unsuited.self) { try SheetEncoder.bytes(of: value) }
+        #expect(try SortedJSON.bytes(of: value) == byLibrary(value))
+    }
+
+    private struct Document: Encodable {
+        var id = UUID()
+        var name: String
+        var size = Int64.max
+        var count = Int.min
+        var isTrue = true
+        var isFalse = false
+        var kind: Kind? = .second
+        var absent: String?
+        var inner: [Inner] = []
+        var empty: [String] = []
+        var members: [String: [String]] = [:]
+
+        enum Kind: String, Codable { case first, second }
+        struct Inner: Encodable {
+            var text: String?
+            var numbers: [Int64]
+        }
+    }
+
+    @Test func documentsAreWrittenDirectly() throws {
+        try expectDirect(Document(name: "a/b"))
+        try expectDirect(
+            Document(
+                name: "Bericht März 😀.pdf",
+                inner: [.init(text: nil, numbers: [1, -2]), .init(text: "x", numbers: [])],
+                empty: ["", "\""],
+                members: ["b": ["1"], "a_b": [], "aB": ["2", "3"], "a1": [], "": [], "Ä\n": []]
+            )
+        )
+        try expectDirect(["x": nil, "y": "z"] as [String: String?])
+        try expectDirect([nil, 1] as [Int?])
+        try expectDirect(UUID())
+        try expectDirect("bare")
+        try expectDirect(Document.Kind.first)
+    }
+
+    /// Every character that may need an escape, beside any that does not.
+    @Test func textsAreEscapedAlike() throws {
+        for value in UInt32(0)...0x100 {
+            let scalar = try #require(Unicode.Scalar(value))
+            try expectDirect(["a\(Character(scalar))b", "\(Character(scalar))"])
+        }
+        var random = SeededGenerator(seed: 7)
+        for _ in 0..<500 {
+            let text = String(
+                decoding: random.bytes(count: Int.random(in: 0...40, using: &random)),
+                as: UTF8.self
+            )
+            try expectDirect([text: text])
+        }
+    }
+
+    @Test func eventsAreWrittenDirectly() throws {
+        for event in SampleEvents.all {
+            let payload = try event.encoded().payload
+            let fields = try JSONDecoder().decode([String: Field].self, from: Data(payload))
+            try #expect(byLibrary(fields) == payload)
+        }
+    }
+
+    private enum Field: Codable {
+        case text(String), number(Int64), null
+
+        init(from decoder: any Decoder) throws {
+            let value = try decoder.singleValueContainer()
+            if value.decodeNil() {
+                self = .null
+            } else if let text = try? value.decode(String.self) {
+                self = .text(text)
+            } else {
+                self = .number(try value.decode(Int64.self))
+            }
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            var value = encoder.singleValueContainer()
+            switch self {
+            case .text(let text): try value.encode(text)
+            case .number(let number): try value.encode(number)
+            case .null: try value.encodeNil()
+            }
+        }
+    }
+
+    @Test func whatASheetDoesNotHoldIsLeftToTheGeneralEncoder() throws {
+        try expectLeft(1.5)
+        try expectLeft(["a": Float(1)])
+        try expectLeft(UInt8.max)
+        try expectLeft([UInt64.max])
+        try expectLeft(Data("bytes".utf8))
+        try expectLeft(["a": Data()])
+        try expectLeft([Date(timeIntervalSinceReferenceDate: 1)])
+        try expectLeft(["a": Decimal(1)])
+        try expectLeft(["a": URL(string: "http://a/b")])
+        try expectLeft(ByHand(way: .object))
+        try expectLeft(ByHand(way: .list))
+        try expectLeft([ByHand(way: .listInList), ByHand(way: .objectInList)])
+        try expectLeft(ByHand(way: .twice))
+    }
+
+    @Test func whatIsNotJSONIsRefusedAlike() {
+        #expect(throws: EncodingError.self) { try SortedJSON.bytes(of: ByHand(way: .nothing)) }
+        #expect(throws: EncodingError.self) { try SortedJSON.bytes(of: ["a": Double.nan]) }
+    }
+}
+
+/// Asks for containers as only a hand-written type does.
+private struct ByHand: Encodable {
+    enum Way { case object, list, listInList, objectInList, twice, nothing }
+    enum Keys: String, CodingKey { case a, b }
+
+    let way: Way
+
+    func encode(to encoder: any Encoder) throws {
+        switch way {
+        case .object:
+            var outer = encoder.container(keyedBy: Keys.self)
+            var inner = outer.nestedContainer(keyedBy: Keys.self, forKey: .a)
+            try inner.encode(1, forKey: .b)
+        case .list:
+            var outer = encoder.container(keyedBy: Keys.self)
+            var inner = outer.nestedUnkeyedContainer(forKey: .a)
+            try inner.encode("x")
+        case .listInList:
+            var outer = encoder.unkeyedContainer()
+            var inner = outer.nestedUnkeyedContainer()
+            try inner.encode("x")
+        case .objectInList:
+            var outer = encoder.unkeyedContainer()
+            var inner = outer.nestedContainer(keyedBy: Keys.self)
+            try inner.encode("x", forKey: .b)
+        case .twice:
+            var outer = encoder.container(keyedBy: Keys.self)
+            try outer.encode(1, forKey: .a)
+            try outer.encode(2, forKey: .a)
+        case .nothing: break
+        }
+    }
+}
