@@ -174,12 +174,10 @@ let package = Package(
             "UploadService",
             [
                 "AccessTokens", "AuditTrail", "Correlation", "Determinism", "Digests", "EventBinding",
-                "EventContracts", "FaultPoints",
-                "HTTPServing", "IdempotentConsumer", "IdempotentInbox", "KafkaClient", "Leases",
-                "ObjectStore",
-                "PostgresClient", "SagaEngine", "ServiceBootstrap", "ServiceParts", "ServiceSettings",
-                "SortedJSON", "TransactionalOutbox",
-                asyncHTTPClient, hummingbird, httpTypes, lifecycle, logging, nioCore,
+                "EventContracts", "FaultPoints", "HTTPServing", "IdempotentConsumer", "IdempotentInbox",
+                "KafkaClient", "Leases", "ObjectStore", "PostgresClient", "SagaEngine", "ServiceBootstrap",
+                "ServiceParts", "ServiceSettings", "SortedJSON", "TransactionalOutbox", asyncHTTPClient,
+                hummingbird, httpTypes, lifecycle, logging, nioCore,
             ],
             resources: [.embedInCode("Migrations")]
         ),
@@ -197,8 +195,7 @@ let package = Package(
                 "EventContracts", "FaultPoints", "HTTPServing", "IdempotentConsumer", "IdempotentInbox",
                 "KafkaClient", "Leases", "ObjectStore", "PostgresClient", "SagaEngine", "ServiceBootstrap",
                 "ServiceParts", "ServiceSettings", "SortedJSON", "TransactionalOutbox", hummingbird,
-                httpTypes,
-                lifecycle, logging, nioCore,
+                httpTypes, lifecycle, logging, nioCore,
             ],
             resources: [.embedInCode("Migrations")]
         ),

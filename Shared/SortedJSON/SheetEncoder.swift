@@ -117,7 +117,7 @@ private struct Bare: SingleValueEncodingContainer {
     func encode(_ value: Int) { encoder.add(number: Int64(value)) }
     func encode(_ value: Int64) { encoder.add(number: value) }
     func encode(_ value: some Encodable) throws {
-        guard !(value is any Numeric) else { throw SheetEncoder.Unsuited() }
+        guard !(value is any Numeric) || value is Int || value is Int64 else { throw SheetEncoder.Unsuited() }
         try encoder.add(nil, value)
     }
 }
