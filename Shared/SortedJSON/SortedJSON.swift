@@ -2,8 +2,8 @@ private import class FoundationEssentials.JSONEncoder
 
 /// JSON with sorted keys, without spaces or escaped slashes: of equal values the same bytes.
 public enum SortedJSON {
-    /// The bytes that `JSONEncoder` writes with `.sortedKeys` and `.withoutEscapingSlashes`, without its tree of objects: a document of
-    /// ten members takes a seventh of the instructions.
+    /// The bytes that `JSONEncoder` writes with `.sortedKeys` and `.withoutEscapingSlashes`, without its tree of objects: the three texts
+    /// of an upload took an eighth of its instructions more (`deploy/guards`).
     ///
     /// Texts, whole numbers, Booleans, nulls, lists and members are written directly. What a value asks for beyond them is left to
     /// `JSONEncoder`, so the two never differ.
