@@ -21,7 +21,7 @@ struct Sheet {
         guard !isUnsuited else { return nil }
         switch form {
         case .nothing: return nil
-        case .bare: return bytes
+        case .bare: return bytes.isEmpty ? nil : bytes
         case .list: return Array("[".utf8) + bytes + Array("]".utf8)
         case .object: return objectText()
         }
@@ -54,9 +54,15 @@ struct Sheet {
 
     mutating func refuse() { isUnsuited = true }
 
-    /// Adds what `write` appends, by its name or at the end of a list.
+    /// Adds what `write` appends, by its name or at the end of a list. A bare value is written once.
+    ///
+    /// The order of names beyond ASCII, and whether two of them are the same, is the general encoder's matter.
     mutating func add<E: Error>(_ name: String?, _ write: (inout Sheet) throws(E) -> Void) throws(E) {
-        if form == .list, !bytes.isEmpty { bytes.append(UInt8(ascii: ",")) }
+        if !bytes.isEmpty {
+            if form == .list { bytes.append(UInt8(ascii: ",")) }
+            if form == .bare { isUnsuited = true }
+        }
+        if let name, !name.utf8.allSatisfy({ $0 < 0x80 }) { isUnsuited = true }
         let start = bytes.count
         try write(&self)
         if let name { members.append(Member(name: name, text: start..<bytes.count)) }

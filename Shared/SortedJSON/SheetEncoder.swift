@@ -8,16 +8,21 @@ final class SheetEncoder: Encoder {
     /// The value asks for what a sheet does not hold.
     struct Unsuited: Error {}
 
-    var sheet = Sheet()
+    private static let depthLimit = 64
+
+    private var sheet = Sheet()
+    /// How many values this one is within.
+    private let depth: Int
     var codingPath: [any CodingKey] { [] }
     var userInfo: [CodingUserInfoKey: Any] { [:] }
 
-    static func bytes<Value: Encodable>(of value: Value) throws -> [UInt8] {
-        guard Value.self != Data.self, Value.self != URL.self, Value.self != Decimal.self else {
-            // They write themselves otherwise than JSONEncoder writes them.
-            throw Unsuited()
-        }
-        let encoder = SheetEncoder()
+    private init(depth: Int) { self.depth = depth }
+
+    static func bytes<Value: Encodable>(of value: Value, depth: Int = 0) throws -> [UInt8] {
+        // The three types write themselves otherwise than JSONEncoder writes them.
+        guard depth < depthLimit, Value.self != Data.self, Value.self != URL.self, Value.self != Decimal.self
+        else { throw Unsuited() }
+        let encoder = SheetEncoder(depth: depth)
         try value.encode(to: encoder)
         guard let text = encoder.sheet.text() else { throw Unsuited() }
         return text
@@ -41,12 +46,20 @@ final class SheetEncoder: Encoder {
     /// What nests containers by hand finds one that is thrown away.
     fileprivate func scrap() -> SheetEncoder {
         sheet.refuse()
-        return SheetEncoder()
+        return SheetEncoder(depth: depth)
+    }
+
+    /// Also where the value catches what is thrown, and goes on.
+    fileprivate func refusal() -> Unsuited {
+        sheet.refuse()
+        return Unsuited()
     }
 
     fileprivate func add(_ name: String? = nil, _ value: some Encodable) throws {
-        let text = try Self.bytes(of: value)
-        sheet.add(name) { $0.append(text) }
+        do {
+            let text = try Self.bytes(of: value, depth: depth + 1)
+            sheet.add(name) { $0.append(text) }
+        } catch { throw refusal() }
     }
     fileprivate func add(_ name: String? = nil, text: String) { sheet.add(name) { $0.append(text: text) } }
     fileprivate func add(_ name: String? = nil, number: Int64) {
@@ -117,7 +130,7 @@ private struct Bare: SingleValueEncodingContainer {
     func encode(_ value: Int) { encoder.add(number: Int64(value)) }
     func encode(_ value: Int64) { encoder.add(number: value) }
     func encode(_ value: some Encodable) throws {
-        guard !(value is any Numeric) || value is Int || value is Int64 else { throw SheetEncoder.Unsuited() }
+        guard !(value is any Numeric) || value is Int || value is Int64 else { throw encoder.refusal() }
         try encoder.add(nil, value)
     }
 }

@@ -1,7 +1,6 @@
 import AuditTrail
 import Determinism
 import Digests
-import FoundationEssentials
 import HTTPServing
 import HTTPTypes
 import Hummingbird

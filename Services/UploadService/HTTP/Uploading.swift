@@ -114,12 +114,7 @@ extension FileRoutes {
                     name: name,
                     digest: digest,
                     contentType: part.head.contentType,
-                    source: UploadSource(
-                        length: nil,
-                        bound: bound,
-                        executor: context.connectionExecutor,
-                        body: part.body
-                    )
+                    source: UploadSource(length: nil, bound: bound, body: part.body)
                 )
                 let (result, isAboutThisFile) = await store(file, slot, of: owner, context)
                 outcomes.append((name, result))

@@ -7,10 +7,6 @@ import SagaEngine
 import SortedJSON
 import TransactionalOutbox
 
-import struct FoundationEssentials.Data
-import class FoundationEssentials.JSONDecoder
-import class FoundationEssentials.JSONEncoder
-
 /// A row as it was before a repair, kept with the item.
 struct ShadowRow: Codable, Sendable {
     let file: FileDocument

@@ -15,11 +15,14 @@ struct ObjectTransfer: Sendable {
     /// - Throws: `UploadFailure`. Whatever is left in the store lies under the upload's own key.
     func send(_ arriving: ArrivingUpload) async throws(UploadFailure) -> TransferredObject {
         let (upload, body) = (arriving.upload, arriving.body)
-        let etag = try await withTaskExecutorPreference(body.executor) { () async throws(UploadFailure) in
-            if let length = arriving.length, length <= store.profile.partSizeLimit {
-                return try await put(body, length: length, of: upload)
+        let etag: String
+        if let length = arriving.length, length <= store.profile.partSizeLimit {
+            etag = try await withTaskExecutorPreference(body.executor) { () async throws(UploadFailure) in
+                try await put(body, length: length, of: upload)
             }
-            return try await stream(body, of: upload)
+        } else {
+            // Not there: a part is hashed for its signature in one go.
+            etag = try await stream(body, of: upload)
         }
         guard let tally = body.tally else {
             throw .store(.unexpectedAnswer("a success before the body had ended"))

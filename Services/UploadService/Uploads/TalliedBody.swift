@@ -48,7 +48,7 @@ final class TalliedBody: AsyncSequence, Sendable {
         self.signOfLife = signOfLife
     }
 
-    /// Where it is best read.
+    /// Where it is best read, if it is passed on as it comes.
     var executor: (any TaskExecutor)? { source.executor }
     var byteCount: Int64 { state.withLock { $0.byteCount } }
     /// Nil until the body was read to its end, and found to be what was expected.

@@ -6,7 +6,7 @@ struct UploadSource: Sendable {
     let length: Int64?
     /// There are no more bytes than this, when that is known.
     var bound: Int64?
-    /// Of the connection they come from: what reads and passes them on there needs no change of threads.
+    /// Of the connection they come from: what reads, hashes and hands them over there spares two changes of threads for each buffer.
     var executor: (any TaskExecutor)?
     let body: any AsyncSequence<ByteBuffer, any Error> & Sendable
 }

@@ -17,7 +17,7 @@ public struct MultipartFormParser: Sendable {
 
     private enum State {
         case preamble(DelimiterSearch)
-        case boundaryLine([UInt8])
+        case boundaryLine(count: Int, last: UInt8?)
         case header(PartHeaderLines)
         case content(DelimiterSearch)
         case finished
@@ -68,7 +68,7 @@ public struct MultipartFormParser: Sendable {
         guard input.readableBytes > 0 else { return false }
         switch state {
         case .preamble(let search): try skipPreamble(search)
-        case .boundaryLine(let line): try readBoundaryLine(line)
+        case .boundaryLine(let count, let last): try readBoundaryLine(count, last)
         case .header(let lines): try readHeader(lines)
         case .content(let search): try readContent(search)
         case .finished: input.clear()
@@ -80,7 +80,7 @@ public struct MultipartFormParser: Sendable {
         var search = search
         let before = input.readableBytes
         switch search.next(in: &input) {
-        case .found: state = .boundaryLine([])
+        case .found: state = .boundaryLine(count: 0, last: nil)
         case .exhausted:
             preambleByteCount += before
             guard preambleByteCount <= limits.preambleByteLimit else {
@@ -91,25 +91,23 @@ public struct MultipartFormParser: Sendable {
     }
 
     /// After a delimiter: `--` closes the form; blanks and CR LF start a part.
-    private mutating func readBoundaryLine(_ line: [UInt8]) throws(MultipartFailure) {
+    private mutating func readBoundaryLine(_ count: Int, _ last: UInt8?) throws(MultipartFailure) {
         guard let byte = input.readInteger(as: UInt8.self) else { return }
-        let line = line + [byte]
-        if line == [0x2D, 0x2D] {
+        switch (last, byte) {
+        case (0x2D, 0x2D):
             state = .finished
             endPart()
             pending.append(.finished)
-        } else if line == [0x2D] || line.allSatisfy(isBlank)
-            || (byte == 0x0D && line.dropLast().allSatisfy(isBlank))
-        {
-            guard line.count <= limits.headerByteLimit else {
-                throw .headerTooLarge(byteLimit: limits.headerByteLimit)
-            }
-            state = .boundaryLine(line)
-        } else if byte == 0x0A, line.dropLast().last == 0x0D {
+        case (0x0D, 0x0A):
             state = .header(PartHeaderLines())
             endPart()
-        } else {
-            throw .malformedBoundary
+        case (nil, 0x2D),
+            (_, _) where (last.map(isBlank) ?? true) && (isBlank(byte) || byte == 0x0D):
+            guard count < limits.headerByteLimit else {
+                throw .headerTooLarge(byteLimit: limits.headerByteLimit)
+            }
+            state = .boundaryLine(count: count + 1, last: byte)
+        default: throw .malformedBoundary
         }
     }
 
@@ -135,7 +133,7 @@ public struct MultipartFormParser: Sendable {
         case .found(let content):
             try deliver(content)
             isPartOpen = true
-            state = .boundaryLine([])
+            state = .boundaryLine(count: 0, last: nil)
         case .exhausted(let content):
             try deliver(content)
             state = .content(search)

@@ -49,7 +49,7 @@ struct MultipartHeaderTests {
     }
 
     @Test func refusesTextOnABoundaryLine() {
-        for line in ["--bXYZ\r\n", "--b-\r\n", "--b\n", "--b \rx\r\n"] {
+        for line in ["--bXYZ\r\n", "--b-\r\n", "--b\n", "--b \rx\r\n", "--b\r\r\n", "--b --", "--b\r \n"] {
             #expect(throws: MultipartFailure.malformedBoundary, "\(line)") {
                 try parseForm(
                     [Array((line + "Content-Disposition: form-data; name=f\r\n\r\n\r\n--b--").utf8)],
@@ -72,6 +72,7 @@ struct MultipartHeaderTests {
         check("\(field)1\r\n\(field)2\r\n\(field)3\r\n--b--", .tooManyParts(limit: 2))
         check("\(field)01234567890\r\n--b--", .fieldTooLarge(name: "f", byteLimit: 10))
         check("--b\r\nX: \(String(repeating: "x", count: 100))\r\n", .headerTooLarge(byteLimit: 100))
+        check("--b\(String(repeating: " ", count: 101))\r\n", .headerTooLarge(byteLimit: 100))
         check(String(repeating: "x", count: 51), .preambleTooLarge(byteLimit: 50))
     }
 

@@ -1,9 +1,8 @@
-import EventContracts
 import FoundationEssentials
 import Testing
 
+@testable import EventContracts
 @testable import SortedJSON
-@testable import UploadService
 
 @Suite("JSON that is written directly is what the general encoder writes")
 struct SortedJSONTests {
@@ -50,7 +49,7 @@ struct SortedJSONTests {
                 name: "Bericht März 😀.pdf",
                 inner: [.init(text: nil, numbers: [1, -2]), .init(text: "x", numbers: [])],
                 empty: ["", "\""],
-                members: ["b": ["1"], "a_b": [], "aB": ["2", "3"], "a1": [], "": [], "Ä\n": []]
+                members: ["b": ["1"], "a_b": [], "aB": ["2", "3"], "a1": [], "": [], "\n": []]
             )
         )
         try expectDirect(["x": nil, "y": "z"] as [String: String?])
@@ -72,40 +71,21 @@ struct SortedJSONTests {
                 decoding: random.bytes(count: Int.random(in: 0...40, using: &random)),
                 as: UTF8.self
             )
-            try expectDirect([text: text])
+            try expectDirect(["text": text])
         }
     }
 
     @Test func eventsAreWrittenDirectly() throws {
         for event in SampleEvents.all {
-            let payload = try event.encoded().payload
-            let fields = try JSONDecoder().decode([String: Field].self, from: Data(payload))
-            try #expect(byLibrary(fields) == payload)
+            let fields = Mirror(reflecting: event.detail).children.first?.value as? any Codable ?? NoFields()
+            #expect(try direct(event, fields) == event.encoded().payload, "\(event.type)")
         }
     }
 
-    private enum Field: Codable {
-        case text(String), number(Int64), null
-
-        init(from decoder: any Decoder) throws {
-            let value = try decoder.singleValueContainer()
-            if value.decodeNil() {
-                self = .null
-            } else if let text = try? value.decode(String.self) {
-                self = .text(text)
-            } else {
-                self = .number(try value.decode(Int64.self))
-            }
-        }
-
-        func encode(to encoder: any Encoder) throws {
-            var value = encoder.singleValueContainer()
-            switch self {
-            case .text(let text): try value.encode(text)
-            case .number(let number): try value.encode(number)
-            case .null: try value.encodeNil()
-            }
-        }
+    private func direct(_ event: FileEvent, _ fields: some Codable) throws -> [UInt8] {
+        let body = EventBody(head: event.head, fields: fields)
+        try expectDirect(body)
+        return try SheetEncoder.bytes(of: body)
     }
 
     @Test func whatASheetDoesNotHoldIsLeftToTheGeneralEncoder() throws {
@@ -118,21 +98,33 @@ struct SortedJSONTests {
         try expectLeft([Date(timeIntervalSinceReferenceDate: 1)])
         try expectLeft(["a": Decimal(1)])
         try expectLeft(["a": URL(string: "http://a/b")])
+        try expectLeft([Data("x".utf8)] as [Data?])
+        try expectLeft(Int128.max)
+        // By their normal forms these would be the other way round, or the same.
+        try expectLeft(["e\u{301}": 1, "f": 2])
+        try expectLeft(["\u{212A}": 1, "a": 2])
         try expectLeft(ByHand(way: .object))
         try expectLeft(ByHand(way: .list))
         try expectLeft([ByHand(way: .listInList), ByHand(way: .objectInList)])
         try expectLeft(ByHand(way: .twice))
+        try expectLeft(ByHand(way: .base))
+        try expectLeft(["a": ByHand(way: .unused)])
+        try expectLeft([ByHand(way: .unused), ByHand(way: .list)])
+        try expectLeft(ByHand(way: .swallowed))
+        try expectLeft(Nested(depth: 100))
     }
 
     @Test func whatIsNotJSONIsRefusedAlike() {
         #expect(throws: EncodingError.self) { try SortedJSON.bytes(of: ByHand(way: .nothing)) }
+        #expect(throws: EncodingError.self) { try SortedJSON.bytes(of: ByHand(way: .unused)) }
         #expect(throws: EncodingError.self) { try SortedJSON.bytes(of: ["a": Double.nan]) }
+        #expect(throws: EncodingError.self) { try SortedJSON.bytes(of: Nested(depth: 1_000)) }
     }
 }
 
 /// Asks for containers as only a hand-written type does.
 private struct ByHand: Encodable {
-    enum Way { case object, list, listInList, objectInList, twice, nothing }
+    enum Way { case object, list, listInList, objectInList, twice, base, unused, swallowed, nothing }
     enum Keys: String, CodingKey { case a, b }
 
     let way: Way
@@ -159,7 +151,23 @@ private struct ByHand: Encodable {
             var outer = encoder.container(keyedBy: Keys.self)
             try outer.encode(1, forKey: .a)
             try outer.encode(2, forKey: .a)
+        case .base:
+            var outer = encoder.container(keyedBy: Keys.self)
+            try 1.encode(to: outer.superEncoder())
+        case .unused: _ = encoder.singleValueContainer()
+        case .swallowed:
+            var outer = encoder.container(keyedBy: Keys.self)
+            do { try outer.encode(0.5, forKey: .a) } catch { try outer.encode("half", forKey: .a) }
         case .nothing: break
         }
+    }
+}
+
+private struct Nested: Encodable {
+    let depth: Int
+
+    func encode(to encoder: any Encoder) throws {
+        var list = encoder.unkeyedContainer()
+        if depth > 0 { try list.encode(Nested(depth: depth - 1)) }
     }
 }
