@@ -4,12 +4,12 @@ struct Sheet {
         case nothing, bare, list, object
     }
 
-    private(set) var form = Form.nothing
+    private var form = Form.nothing
     /// The values' texts, one behind the other.
     private var bytes: [UInt8] = []
     private var members: [Member] = []
     /// Something was asked for that a sheet does not hold.
-    private(set) var isUnsuited = false
+    private var isUnsuited = false
 
     private struct Member {
         let name: String
@@ -34,7 +34,6 @@ struct Sheet {
         sorted.bytes.append(UInt8(ascii: "{"))
         for (index, member) in members.enumerated() {
             if index > 0 {
-                // Which of two of one name counts is the general encoder's matter.
                 guard members[index - 1].name != member.name else { return nil }
                 sorted.bytes.append(UInt8(ascii: ","))
             }
@@ -56,15 +55,15 @@ struct Sheet {
 
     /// Adds what `write` appends, by its name or at the end of a list. A bare value is written once.
     ///
-    /// The order of names beyond ASCII, and whether two of them are the same, is the general encoder's matter.
-    mutating func add<E: Error>(_ name: String?, _ write: (inout Sheet) throws(E) -> Void) throws(E) {
+    /// The order of names beyond ASCII is the general encoder's matter, and which of two of one name counts.
+    mutating func add(_ name: String?, _ write: (inout Sheet) -> Void) {
         if !bytes.isEmpty {
             if form == .list { bytes.append(UInt8(ascii: ",")) }
             if form == .bare { isUnsuited = true }
         }
         if let name, !name.utf8.allSatisfy({ $0 < 0x80 }) { isUnsuited = true }
         let start = bytes.count
-        try write(&self)
+        write(&self)
         if let name { members.append(Member(name: name, text: start..<bytes.count)) }
     }
 
