@@ -99,7 +99,8 @@ struct SortedJSONTests {
         try expectLeft(["a": Decimal(1)])
         try expectLeft(["a": URL(string: "http://a/b")])
         try expectLeft([Data("x".utf8)] as [Data?])
-        try expectLeft(Int128.max)
+        // Refuses itself where an encoder does not know it.
+        #expect(try SortedJSON.bytes(of: Int128.max) == byLibrary(Int128.max))
         // By their normal forms these would be the other way round, or the same.
         try expectLeft(["e\u{301}": 1, "f": 2])
         try expectLeft(["\u{212A}": 1, "a": 2])
