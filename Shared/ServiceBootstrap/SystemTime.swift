@@ -3,6 +3,8 @@ import Glibc
 
 /// The machine's clocks: `CLOCK_REALTIME` for instants, `CLOCK_BOOTTIME` for durations.
 public struct SystemTime: TimeSource {
+    private static let wheel = TimingWheel(SystemTime())
+
     /// Makes the only clock a program needs; values are interchangeable.
     public init() {}
 
@@ -18,8 +20,9 @@ public struct SystemTime: TimeSource {
         return .seconds(seconds) + .nanoseconds(nanoseconds)
     }
 
-    /// Returns at once for a duration of zero or less.
+    /// Returns at once for a duration of zero or less; from a second on up to 50 ms late.
     public func sleep(for duration: Duration) async throws(CancellationError) {
+        if duration >= .seconds(1) { return try await Self.wheel.sleep(for: duration) }
         do {
             try await Task.sleep(for: duration)
         } catch {

@@ -53,11 +53,12 @@ extension Row {
 }
 
 extension Site {
-    /// A file of bytes that no store can make smaller.
+    /// A file of bytes that no store can make smaller. It is on the disk already: the kernel does not write it beside what is measured.
     func randomFile(_ bytes: Int) async throws -> String {
         let file = "\(folder)/\(Site.mark()).random"
         let cipher = "openssl enc -aes-128-ctr -nosalt -K 00 -iv 00 -in /dev/zero 2>/dev/null"
-        try await Command.run("/bin/sh", ["-c", "\(cipher) | head --bytes=\(bytes) >'\(file)'"])
+        let script = "\(cipher) | head --bytes=\(bytes) >'\(file)' && sync '\(file)'"
+        try await Command.run("/bin/sh", ["-c", script])
         atEndOfRow { try? FileManager.default.removeItem(atPath: file) }
         return file
     }
