@@ -2,6 +2,7 @@ import Determinism
 import Foundation
 import ObjectStore
 import ServiceBootstrap
+import TestSupport
 import Testing
 
 @testable import UploadService
@@ -84,10 +85,5 @@ private struct SyntheticRows: SortedPages {
         #expect(pairs == count)
         let nanoseconds = Int((time.uptime - begun) / .nanoseconds(1))
         return (nanoseconds / max(1, count), peak - before)
-    }
-
-    private static func residentKiB() -> Int {
-        let text = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8)) ?? ""
-        return (text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) * 4
     }
 }
