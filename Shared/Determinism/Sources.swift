@@ -4,6 +4,7 @@ public protocol TimeSource: Sendable {
     var now: Timestamp { get }
     /// A clock that never goes back, from an arbitrary zero. For timeouts and measurements.
     var uptime: Duration { get }
+    /// Never returns early, may return a little late, and throws as soon as the task is cancelled.
     func sleep(for duration: Duration) async throws(CancellationError)
 }
 

@@ -4,14 +4,14 @@ import Synchronization
 /// Where tasks sleep for seconds, most of which are called away before their time: limits of requests, renewals of leases.
 ///
 /// `Task.sleep` keeps its timer and the task behind it until the time has come, cancelled or not: at a thousand requests a second with a
-/// limit of half a minute those are 30 000. Here they wait in slots by when they are due, what is called away leaves nothing behind,
-/// and one timer for the earliest slot serves them all.
+/// limit of half a minute those are 30 000. Here they wait in slots by when they are due, what is called away is
+/// forgotten, and all share a few timers, as a rule one.
 ///
 /// Source: Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987: slots, but of a dictionary instead of a ring.
 final class TimingWheel: Sendable {
     typealias Sleeper = CheckedContinuation<Bool, Never>
 
-    private struct State {
+    struct State {
         var slots: [Int64: [UInt64: Sleeper]] = [:]
         var lastSleeper: UInt64 = 0
         /// The slots that a timer is set for. One is only added that is earlier than all others, so they stay few.
@@ -29,7 +29,7 @@ final class TimingWheel: Sendable {
     private static let longest: Duration = .seconds(100 * 365 * 86_400)
 
     private let time: any TimeSource
-    private let state = Mutex(State())
+    let state = Mutex(State())
 
     init(_ time: any TimeSource) { self.time = time }
 

@@ -10,7 +10,7 @@ final class StallWatch: Sendable {
 
     private let time: any TimeSource
     private let wait = Mutex<Wait?>(nil)
-    /// How often to look while nothing is awaited; a wait that begins meanwhile is never seen later than its limit.
+    /// How often to look while nothing is awaited; a wait that begins meanwhile is hardly seen later than its limit.
     private let shortestLimit: Duration
 
     init(time: any TimeSource, timeouts: S3Timeouts) {
