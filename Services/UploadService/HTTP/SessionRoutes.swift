@@ -33,31 +33,30 @@ struct SessionRoutes: Sendable {
         let body = try await SessionBody(request, context)
         let slot = try KeySlot.read(request, of: owner, body.facts)
         let asked = try body.session(id: slot?.derivedID)
-        let (session, isNew) = try await keys.reserving(slot) {
+        let (session, opening) = try await keys.reserving(slot) {
             try await logged("opening of a session", context) { () throws(SessionFailure) in
                 try await sessions.open(asked, of: owner)
             }
         }
-        let urls = try await logged("opening of a session", context, of: session) {
+        let (begun, urls) = try await logged("opening of a session", context, of: session) {
             () throws(SessionFailure) in
-            try await firstURLs(of: session, body.urlCount)
+            try await firstURLs(of: session, opening, body.urlCount)
         }
-        let document = SessionDocument(try await sessions.reread(session), seen: nil, urls: urls)
+        let document = SessionDocument(begun, seen: nil, urls: urls)
         var fields: HTTPFields = [.location: "\(Self.path)/\(session.upload.id.text)"]
-        if slot != nil, !isNew { fields[.idempotencyReplayed] = "true" }
-        return try .json(document, status: isNew || slot != nil ? .created : .ok, fields: fields)
+        if slot != nil, opening == nil { fields[.idempotencyReplayed] = "true" }
+        return try .json(document, status: opening != nil || slot != nil ? .created : .ok, fields: fields)
     }
 
     /// A session that is over, or being completed, has no use for them.
-    private func firstURLs(of session: UploadSession, _ asked: Int?) async throws(SessionFailure) -> [PartURL]
-    {
-        guard session.isOpen else { return [] }
+    private func firstURLs(
+        of session: UploadSession,
+        _ opening: Int64?,
+        _ asked: Int?
+    ) async throws(SessionFailure) -> (UploadSession, [PartURL]) {
+        guard session.isOpen else { return (session, []) }
         let count = min(asked ?? (session.checksum == nil ? 100 : 0), session.plan.partCount)
-        guard count > 0 else {
-            _ = try await sessions.multipartID(of: session)
-            return []
-        }
-        return try await sessions.sign((1...count).map { WantedURL(number: $0, checksum: nil) }, of: session)
+        return try await sessions.firstURLs(of: session, opening, count: count)
     }
 
     private func sign(_ request: Request, _ context: ServiceContext) async throws -> Response {
@@ -125,8 +124,7 @@ struct SessionRoutes: Sendable {
         of session: UploadSession,
         _ facts: [String?]
     ) throws(RequestRefusal) -> KeySlot? {
-        let owner = Owner(tenant: session.upload.tenant, name: session.upload.owner)
-        return try KeySlot.read(request, of: owner, facts)
+        try KeySlot.read(request, of: session.owner, facts)
     }
 
     func session(_ context: ServiceContext) async throws -> UploadSession {

@@ -18,8 +18,7 @@ extension UploadSessions {
             if let declared = session.upload.declaredSHA256, let sha256, declared != sha256 {
                 throw .digestsDiffer
             }
-            let owner = Owner(tenant: session.upload.tenant, name: session.upload.owner)
-            try await refuseTakenName(session.upload.name, of: owner)
+            try await refuseTakenName(session.upload.name, of: session.owner)
             let seen = try await requireParts(of: session)
             guard let claim = try await claimCompletion(of: session, seen, sha256) else {
                 try requireOpen(try await reread(session))

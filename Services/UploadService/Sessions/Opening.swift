@@ -6,13 +6,13 @@ import PostgresClient
 
 import struct FoundationEssentials.UUID
 
-/// A session begins: the row and its never-reused key are committed before the store is asked for a multipart upload.
+/// A session begins: the row, its never-reused key and that the store will be asked for a multipart upload are committed before it is.
 extension UploadSessions {
     /// Opens a session, or finds the one that an earlier request of the same content opened under the same id.
     ///
-    /// - Returns: the session, and whether it is new. It has no multipart upload yet.
+    /// - Returns: the session, and when it is new its opening; it has no multipart upload yet.
     func open(_ request: NewSession, of owner: Owner) async throws(SessionFailure) -> (
-        UploadSession, isNew: Bool
+        UploadSession, opening: Int64?
     ) {
         guard request.checksum == nil || store.profile.checksumsEnforced else { throw .checksumsUnchecked }
         let plan = try self.plan(request)
@@ -20,10 +20,11 @@ extension UploadSessions {
         if try await !isKnown(request.id, to: owner) {
             try await refuseTakenName(request.name.text, of: owner)
         }
-        let isNew: Bool
+        let opened: (session: UploadSession?, opening: Int64?)
         do {
             try faults.reach(.beforeSessionOpened)
-            isNew = try await pool.withTransaction { (tx: borrowing Transaction) async throws -> Bool in
+            opened = try await pool.withTransaction {
+                (tx: borrowing Transaction) async throws -> (session: UploadSession?, opening: Int64?) in
                 try await UploadStore.open(upload, plan, request.checksum, expiry: limits.expiry, in: tx)
             }
             try faults.reach(.afterSessionOpened)
@@ -34,12 +35,10 @@ extension UploadSessions {
             default: throw SessionFailure(failure)
             }
         } catch { throw .database(.connectionLost("\(error)")) }
-        let session: UploadSession
-        do throws(SessionFailure) { session = try await find(upload.id, of: owner) } catch .notFound {
-            throw .idTaken
-        }
-        guard isNew || session.isOpened(by: request, plan) else { throw .idTaken }
-        return (session, isNew)
+        guard let session = opened.session, session.owner == owner,
+            opened.opening != nil || session.isOpened(by: request, plan)
+        else { throw .idTaken }
+        return (session, opened.opening)
     }
 
     private func isKnown(_ id: UUID?, to owner: Owner) async throws(SessionFailure) -> Bool {
@@ -82,28 +81,40 @@ extension UploadSessions {
         if let existing { throw .nameTaken(name: existing.name, existing: existing.id) }
     }
 
-    /// The store's multipart upload of the session, opened if need be. Of several requests that open one at the same time one
+    /// The session with the store's multipart upload, opened if need be. Of several requests that open one at the same time one
     /// wins; the others abort theirs.
-    func multipartID(of session: UploadSession) async throws(SessionFailure) -> String {
-        var session = session
-        var lostAnswerCount = 0
+    ///
+    /// - Parameter opening: noted already, of a session that is new.
+    func withMultipart(
+        _ session: UploadSession,
+        _ opening: Int64? = nil
+    ) async throws(SessionFailure) -> (UploadSession, multipartID: String) {
+        var (session, opening, lostAnswerCount) = (session, opening, 0)
         while true {
-            if let id = session.multipartID { return id }
+            if let id = session.multipartID { return (session, id) }
             try requireOpen(session)
-            do throws(SessionFailure) { try await openMultipart(session) } catch {
+            var kept: UploadSession?
+            do throws(SessionFailure) { kept = try await openMultipart(session, opening) } catch {
                 // Whatever the lost answer told of is found and aborted when the session ends.
                 guard case .store(.outcomeUnknown) = error, lostAnswerCount < 2 else { throw error }
                 lostAnswerCount += 1
             }
-            session = try await reread(session)
+            opening = nil
+            if let kept { session = kept } else { session = try await reread(session) }
         }
     }
 
-    private func openMultipart(_ session: UploadSession) async throws(SessionFailure) {
+    /// - Returns: nil when the session is over, or another opened one meanwhile.
+    private func openMultipart(
+        _ session: UploadSession,
+        _ noted: Int64?
+    ) async throws(SessionFailure) -> UploadSession? {
         let upload = session.upload
         do {
             try faults.reach(.beforeMultipartOpened)
-            guard let opening = try await UploadStore.noteOpening(of: upload.id, on: pool) else { return }
+            var opening = noted
+            if opening == nil { opening = try await UploadStore.noteOpening(of: upload.id, on: pool) }
+            guard let opening else { return nil }
             let opened = try await store.createMultipartUpload(
                 upload.objectKey.text,
                 contentType: upload.contentType,
@@ -111,11 +122,14 @@ extension UploadSessions {
                 checksum: session.checksum
             )
             try faults.reach(.afterMultipartOpened)
-            guard
-                try await UploadStore.keepMultipartID(opened, of: upload.id, opening: opening, on: pool)
-            else {
-                return try await store.abortMultipartUpload(upload.objectKey.text, uploadID: opened)
-            }
+            let kept = try await UploadStore.keepMultipartID(
+                opened,
+                of: upload.id,
+                opening: opening,
+                on: pool
+            )
+            if kept == nil { try await store.abortMultipartUpload(upload.objectKey.text, uploadID: opened) }
+            return kept
         } catch let failure as DatabaseError {
             throw .database(failure)
         } catch let failure as StoreFailure {

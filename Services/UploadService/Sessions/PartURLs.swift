@@ -20,6 +20,26 @@ struct PartURL: Sendable {
 
 /// Presigned URLs: made as needed, a batch at a time, without asking the store.
 extension UploadSessions {
+    /// The first ones of a session that was opened, or found, a moment ago.
+    ///
+    /// - Parameter opening: of a session that is new: its deadline was set a moment ago, and it has no parts.
+    /// - Returns: also the session as it is by then, with its multipart upload.
+    func firstURLs(
+        of session: UploadSession,
+        _ opening: Int64?,
+        count: Int
+    ) async throws(SessionFailure) -> (UploadSession, [PartURL]) {
+        let wanted = (0..<count).map { WantedURL(number: $0 + 1, checksum: nil) }
+        let (opened, multipartID) = try await withMultipart(session, opening)
+        // Somebody else may have found it and gone on with it, but has asked the store before that.
+        let isUntouched = opening != nil && opened.openCount == 1
+        guard !isUntouched, count > 0 else {
+            return (opened, try urls(for: wanted, of: opened, multipartID))
+        }
+        let urls = try await sign(wanted, of: opened)
+        return (try await reread(opened), urls)
+    }
+
     func sign(_ wanted: [WantedURL], of session: UploadSession) async throws(SessionFailure) -> [PartURL] {
         try requireOpen(session)
         guard wanted.allSatisfy({ session.plan.length(of: $0.number) != nil }) else {
@@ -28,7 +48,7 @@ extension UploadSessions {
         guard wanted.allSatisfy({ session.admits($0.checksum) }) else {
             throw .checksumKind(session.checksum)
         }
-        let multipartID = try await multipartID(of: session)
+        let (_, multipartID) = try await withMultipart(session)
         // Who asks for URLs is alive; what goes to the store with them is not seen here.
         try await transaction { tx in
             guard try await UploadStore.renew(session.upload.id, expiry: limits.expiry, in: tx) else {
@@ -36,6 +56,14 @@ extension UploadSessions {
             }
             try await PartStore.expect(wanted, of: session.upload.id, in: tx)
         }
+        return try urls(for: wanted, of: session, multipartID)
+    }
+
+    private func urls(
+        for wanted: [WantedURL],
+        of session: UploadSession,
+        _ multipartID: String
+    ) throws(SessionFailure) -> [PartURL] {
         let expiresAt = time.now.advanced(by: limits.urlLifetime)
         var urls: [PartURL] = []
         for part in wanted {

@@ -97,7 +97,7 @@ extension UploadSessions {
         _ size: Int64,
         _ session: UploadSession
     ) async throws(SessionFailure) -> ReceivedPart {
-        let multipartID = try await multipartID(of: session)
+        let (_, multipartID) = try await withMultipart(session)
         let etag: String
         do {
             try faults.reach(.beforePartSent)

@@ -13,7 +13,7 @@ struct UploadSession: Sendable {
     let state: UploadState
     /// The store's id of the multipart upload; nil until it was opened.
     let multipartID: String?
-    /// How often the store was asked to open one.
+    /// How often the store was asked, or was about to be asked, to open one.
     let openCount: Int
     let failureReason: String?
     /// What went wrong while the parts were put together, oldest first.
@@ -22,6 +22,7 @@ struct UploadSession: Sendable {
     let createdAt: Timestamp
     let updatedAt: Timestamp
 
+    var owner: Owner { Owner(tenant: upload.tenant, name: upload.owner) }
     /// Whether parts may still come.
     var isOpen: Bool { state == .pending || state == .active }
 }

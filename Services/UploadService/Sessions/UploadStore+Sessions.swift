@@ -9,11 +9,14 @@ import struct FoundationEssentials.UUID
 /// The statements about uploads that have a part plan.
 extension UploadStore {
     private static let open: Statement = """
-        INSERT INTO uploads (id, file_id, tenant, owner, name, content_type, declared_size, declared_sha256,
-                             object_key, part_size, part_count, checksum_kind, state, expires_at)
-        VALUES ($1, $2, $3, $4, normalize($5, NFC), $6, $7, $8, $9, $10, $11, $12, 'PENDING',
-                clock_timestamp() + make_interval(secs => $13::bigint / 1000.0))
-        ON CONFLICT (id) DO NOTHING
+        WITH opened AS (
+            INSERT INTO uploads (id, file_id, tenant, owner, name, content_type, declared_size, declared_sha256,
+                                 object_key, part_size, part_count, checksum_kind, state, open_count, expires_at)
+            VALUES ($1, $2, $3, $4, normalize($5, NFC), $6, $7, $8, $9, $10, $11, $12, 'PENDING', 1,
+                    clock_timestamp() + make_interval(secs => $13::bigint / 1000.0))
+            ON CONFLICT (id) DO NOTHING RETURNING id, object_key
+        )
+        INSERT INTO multipart_openings (upload_id, object_key) SELECT id, object_key FROM opened RETURNING id
         """
     private static let session: Statement = """
         SELECT id, file_id, tenant, owner, name, content_type, declared_size, declared_sha256, object_key, part_size,
@@ -59,15 +62,17 @@ extension UploadStore {
            AND (seen_part_count < $2 OR lost_since IS NOT NULL AND $2 > 0)
         """
 
-    /// - Returns: false when an upload of that id exists.
+    /// Makes the row and notes the first opening, as `noteOpening` does.
+    ///
+    /// - Returns: the opening, nil when an upload of that id exists; and the session of that id, if it is one.
     static func open(
         _ upload: Upload,
         _ plan: PartPlan,
         _ checksum: PartChecksum.Kind?,
         expiry: Duration,
         in tx: borrowing Transaction
-    ) async throws(DatabaseError) -> Bool {
-        try await tx.execute(
+    ) async throws(DatabaseError) -> (session: UploadSession?, opening: Int64?) {
+        let opening = BoundStatement(
             open,
             upload.id,
             upload.fileID,
@@ -82,7 +87,9 @@ extension UploadStore {
             plan.partCount,
             checksum?.rawValue,
             expiry.wholeMilliseconds
-        ) == 1
+        )
+        let results = try await tx.pipeline([opening, BoundStatement(session, upload.id)])
+        return (try results.last?.first.map(session), try results.first?.first?.int64(0))
     }
 
     static func session(_ id: UUID, on pool: PostgresPool) async throws(DatabaseError) -> UploadSession? {
@@ -93,9 +100,7 @@ extension UploadStore {
     static func session(_ id: UUID, of owner: Owner, on pool: PostgresPool) async throws(DatabaseError)
         -> UploadSession?
     {
-        guard let found = try await session(id, on: pool),
-            Owner(tenant: found.upload.tenant, name: found.upload.owner) == owner
-        else { return nil }
+        guard let found = try await session(id, on: pool), found.owner == owner else { return nil }
         return found
     }
 
@@ -119,14 +124,19 @@ extension UploadStore {
         try await pool.query(noteOpening, id).first?.int64(0)
     }
 
-    /// - Returns: false when the session is over, or has another one.
+    /// - Returns: the session; nil when it is over, or has another one.
     static func keepMultipartID(
         _ multipartID: String,
         of id: UUID,
         opening: Int64,
         on pool: PostgresPool
-    ) async throws(DatabaseError) -> Bool {
-        try await pool.execute(keepMultipartID, id, multipartID, opening) == 1
+    ) async throws(DatabaseError) -> UploadSession? {
+        let results = try await pool.pipeline([
+            BoundStatement(keepMultipartID, id, multipartID, opening), BoundStatement(session, id),
+        ])
+        guard results.first?.affectedRowCount == 1 else { return nil }
+        guard let row = results.last?.first else { throw .unexpectedResult("the session is not there") }
+        return try session(row)
     }
 
     /// The store no longer knows it: a new one may be opened.
