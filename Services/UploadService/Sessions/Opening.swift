@@ -17,36 +17,27 @@ extension UploadSessions {
         guard request.checksum == nil || store.profile.checksumsEnforced else { throw .checksumsUnchecked }
         let plan = try self.plan(request)
         let upload = try newUpload(request, of: owner)
-        if try await !isKnown(request.id, to: owner) {
-            try await refuseTakenName(request.name.text, of: owner)
-        }
-        let opened: (session: UploadSession?, opening: Int64?)
+        let opened: UploadStore.Opened
         do {
             try faults.reach(.beforeSessionOpened)
-            opened = try await pool.withTransaction {
-                (tx: borrowing Transaction) async throws -> (session: UploadSession?, opening: Int64?) in
-                try await UploadStore.open(upload, plan, request.checksum, expiry: limits.expiry, in: tx)
-            }
+            opened = try await UploadStore.open(
+                upload,
+                plan,
+                request.checksum,
+                expiry: limits.expiry,
+                on: pool
+            )
             try faults.reach(.afterSessionOpened)
-        } catch let failure as TransactionError<any Error> {
-            let reason = UploadFailure(failure)
-            switch reason {
-            case .nameTooLong, .quotaExceeded: throw .refused(reason)
-            default: throw SessionFailure(failure)
-            }
+        } catch let failure as DatabaseError {
+            throw SessionFailure(opening: failure)
         } catch { throw .database(.connectionLost("\(error)")) }
-        guard let session = opened.session, session.owner == owner,
-            opened.opening != nil || session.isOpened(by: request, plan)
-        else { throw .idTaken }
-        return (session, opened.opening)
-    }
-
-    private func isKnown(_ id: UUID?, to owner: Owner) async throws(SessionFailure) -> Bool {
-        guard let id else { return false }
-        do throws(SessionFailure) {
-            _ = try await find(id, of: owner)
-            return true
-        } catch .notFound { return false }
+        switch opened {
+        case .new(let session, let opening): return (session, opening)
+        case .known(let session) where session.owner == owner && session.isOpened(by: request, plan):
+            return (session, nil)
+        case .known, .idTaken: throw .idTaken
+        case .nameTaken(let name, let existing): throw .nameTaken(name: name, existing: existing)
+        }
     }
 
     private func plan(_ request: NewSession) throws(SessionFailure) -> PartPlan {
@@ -72,7 +63,7 @@ extension UploadSessions {
         } catch { throw .database(error) }
     }
 
-    /// Early, so that nobody sends terabytes for a name that is taken. It is looked at again before the parts are put together.
+    /// Looked at early, so that nobody sends terabytes for it, and again before the parts are put together.
     func refuseTakenName(_ name: String, of owner: Owner) async throws(SessionFailure) {
         let existing: File?
         do { existing = try await FileStore.find(name: name, of: owner, on: pool) } catch {

@@ -62,6 +62,15 @@ extension SessionFailure {
         }
     }
 
+    /// Why a session could not be opened.
+    init(opening failure: DatabaseError) {
+        let reason = UploadFailure(failure)
+        switch reason {
+        case .nameTooLong, .quotaExceeded: self = .refused(reason)
+        default: self = .database(failure)
+        }
+    }
+
     /// What became of a part whose body or whose transfer failed.
     init(part number: Int, _ failure: StoreFailure) {
         switch failure {

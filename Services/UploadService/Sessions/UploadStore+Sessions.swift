@@ -8,15 +8,22 @@ import struct FoundationEssentials.UUID
 
 /// The statements about uploads that have a part plan.
 extension UploadStore {
-    private static let open: Statement = """
-        WITH opened AS (
+    /// Who asks again for a session is not told that its file has the name by now.
+    static let open: Statement = """
+        WITH taken AS (
+            SELECT id, name FROM files
+             WHERE tenant COLLATE "C" = $3 AND owner COLLATE "C" = $4 AND name COLLATE "C" = normalize($5, NFC)
+               AND state IN ('AVAILABLE', 'QUARANTINED') AND NOT EXISTS (SELECT FROM uploads WHERE id = $1)),
+        opened AS (
             INSERT INTO uploads (id, file_id, tenant, owner, name, content_type, declared_size, declared_sha256,
                                  object_key, part_size, part_count, checksum_kind, state, open_count, expires_at)
-            VALUES ($1, $2, $3, $4, normalize($5, NFC), $6, $7, $8, $9, $10, $11, $12, 'PENDING', 1,
-                    clock_timestamp() + make_interval(secs => $13::bigint / 1000.0))
-            ON CONFLICT (id) DO NOTHING RETURNING id, object_key
-        )
-        INSERT INTO multipart_openings (upload_id, object_key) SELECT id, object_key FROM opened RETURNING id
+            SELECT $1, $2, $3, $4, normalize($5, NFC), $6, $7, $8, $9, $10, $11, $12, 'PENDING', 1,
+                   clock_timestamp() + make_interval(secs => $13::bigint / 1000.0)
+             WHERE NOT EXISTS (SELECT FROM taken)
+            ON CONFLICT (id) DO NOTHING RETURNING id, object_key),
+        noted AS (
+            INSERT INTO multipart_openings (upload_id, object_key) SELECT id, object_key FROM opened RETURNING id)
+        SELECT id, NULL, NULL FROM noted UNION ALL SELECT NULL, id, name FROM taken
         """
     private static let session: Statement = """
         SELECT id, file_id, tenant, owner, name, content_type, declared_size, declared_sha256, object_key, part_size,
@@ -62,16 +69,24 @@ extension UploadStore {
            AND (seen_part_count < $2 OR lost_since IS NOT NULL AND $2 > 0)
         """
 
-    /// Makes the row and notes the first opening, as `noteOpening` does.
-    ///
-    /// - Returns: the opening, nil when an upload of that id exists; and the session of that id, if it is one.
+    /// What became of the wish to open a session.
+    enum Opened {
+        case new(UploadSession, opening: Int64)
+        /// One of that id, of anybody.
+        case known(UploadSession)
+        case nameTaken(name: String, existing: UUID)
+        /// By an upload that is no session.
+        case idTaken
+    }
+
+    /// Makes the row, unless the name is taken, and notes the first opening, as `noteOpening` does.
     static func open(
         _ upload: Upload,
         _ plan: PartPlan,
         _ checksum: PartChecksum.Kind?,
         expiry: Duration,
-        in tx: borrowing Transaction
-    ) async throws(DatabaseError) -> (session: UploadSession?, opening: Int64?) {
+        on pool: PostgresPool
+    ) async throws(DatabaseError) -> Opened {
         let opening = BoundStatement(
             open,
             upload.id,
@@ -88,8 +103,14 @@ extension UploadStore {
             checksum?.rawValue,
             expiry.wholeMilliseconds
         )
-        let results = try await tx.pipeline([opening, BoundStatement(session, upload.id)])
-        return (try results.last?.first.map(session), try results.first?.first?.int64(0))
+        let results = try await pool.pipeline([opening, BoundStatement(session, upload.id)])
+        let answer = results.first?.first
+        if let found = try results.last?.first.map(session) {
+            guard let opening = try answer?.optionalInt64(0) else { return .known(found) }
+            return .new(found, opening: opening)
+        }
+        guard let answer else { return .idTaken }
+        return .nameTaken(name: try answer.text(2), existing: try answer.uuid(1))
     }
 
     static func session(_ id: UUID, on pool: PostgresPool) async throws(DatabaseError) -> UploadSession? {

@@ -45,7 +45,7 @@ extension UploadFailure {
     }
 
     /// What the database holds rows to, and this program cannot tell beforehand.
-    private init(_ reason: DatabaseError) {
+    init(_ reason: DatabaseError) {
         if reason.isViolation(of: UploadStore.nameLimit) {
             self = .nameTooLong
         } else if reason.isViolation(of: QuotaStore.limit) {

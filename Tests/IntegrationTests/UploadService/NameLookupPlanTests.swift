@@ -33,6 +33,11 @@ struct NameLookupPlanTests {
          gen_random_uuid()::text, 1000)
         """
 
+    private static let opened = """
+        (gen_random_uuid(), gen_random_uuid(), 'bench', 'ann', gen_random_uuid()::text, 'text/plain', 5, NULL,
+         gen_random_uuid()::text, 5242880, 1, NULL, 1000)
+        """
+
     @Test func whateverTheTablesSize() async throws {
         try await ServiceUnderTest.run({ $0.hasWorker = false }) { service in
             _ = try await service.pool.execute(Self.unobserved)
@@ -44,9 +49,16 @@ struct NameLookupPlanTests {
                     let plan = try await plans.plan(kind, of: FileStore.findByName, Self.arguments)
                     let text = plan.joined(separator: "\n")
                     #expect(text.contains("using files_name_lookup on files"), "\(kind): \(text)")
-                    let begun = try await plans.plan(kind, of: UploadStore.reserve, Self.begun)
-                    let beginning = begun.joined(separator: "\n")
-                    #expect(beginning.contains("using files_name_lookup on files"), "\(kind): \(beginning)")
+                    for (statement, values) in [
+                        (UploadStore.reserve, Self.begun), (UploadStore.open, Self.opened),
+                    ] {
+                        let begun = try await plans.plan(kind, of: statement, values)
+                        let beginning = begun.joined(separator: "\n")
+                        #expect(
+                            beginning.contains("using files_name_lookup on files"),
+                            "\(kind): \(beginning)"
+                        )
+                    }
                 }
                 let plain = try await plans.plan(.generic, of: Self.plainLookup, Self.arguments)
                 plainPlans.append(plain.joined(separator: "\n"))

@@ -84,6 +84,22 @@ import Testing
         }
     }
 
+    @Test func aTakenNameLeavesNothing() async throws {
+        try await ServiceUnderTest.run { service in
+            let file = try await service.upload("a")
+            #expect(file.status == 201)
+            for extra in [["url_count": 1], ["upload_id": UUID().uuidString.lowercased()]] as [[String: Any]]
+            {
+                let answer = try await SessionClient.open("a", 3, with: extra, on: service).1
+                #expect(answer.code == "FILE_ALREADY_EXISTS")
+                #expect(answer.text.contains(try #require(file.json["id"].text)))
+            }
+            #expect(try await service.ledger.uploads().count == 1)
+            let rows = try await service.pool.query("SELECT count(*) FROM multipart_openings")
+            #expect(try rows.first?.int(0) == 0)
+        }
+    }
+
     @Test func anUploadThatIsNoSessionIsNotOpened() async throws {
         try await ServiceUnderTest.run { service in
             #expect(try await service.upload("a").status == 201)
