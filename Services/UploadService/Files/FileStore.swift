@@ -5,7 +5,7 @@ import PostgresClient
 
 import struct FoundationEssentials.UUID
 
-/// Every statement that touches `files`, but for the look at a name (`UploadStore.reserve`): here what finds and makes rows, in
+/// Every statement that touches `files`, but for the looks at a name (`UploadStore.reserve`, `.open`): here what finds and makes rows, in
 /// `FileStore+Moves` what changes their state.
 enum FileStore {
     private static let insert: Statement = """

@@ -34,6 +34,15 @@ extension UploadSessions {
         }
     }
 
+    /// It was free when the session was opened.
+    private func refuseTakenName(_ name: String, of owner: Owner) async throws(SessionFailure) {
+        let existing: File?
+        do { existing = try await FileStore.find(name: name, of: owner, on: pool) } catch {
+            throw .database(error)
+        }
+        if let existing { throw .nameTaken(name: existing.name, existing: existing.id) }
+    }
+
     private func requireParts(of session: UploadSession) async throws(SessionFailure) -> SeenParts {
         let seen: SeenParts
         do throws(SessionFailure) { seen = try await seenParts(of: session) } catch .partsUnknown {

@@ -4,8 +4,6 @@ import FaultPoints
 import ObjectStore
 import PostgresClient
 
-import struct FoundationEssentials.UUID
-
 /// A session begins: the row, its never-reused key and that the store will be asked for a multipart upload are committed before it is.
 extension UploadSessions {
     /// Opens a session, or finds the one that an earlier request of the same content opened under the same id.
@@ -61,15 +59,6 @@ extension UploadSessions {
                 from: random
             )
         } catch { throw .database(error) }
-    }
-
-    /// Looked at early, so that nobody sends terabytes for it, and again before the parts are put together.
-    func refuseTakenName(_ name: String, of owner: Owner) async throws(SessionFailure) {
-        let existing: File?
-        do { existing = try await FileStore.find(name: name, of: owner, on: pool) } catch {
-            throw .database(error)
-        }
-        if let existing { throw .nameTaken(name: existing.name, existing: existing.id) }
     }
 
     /// The session with the store's multipart upload, opened if need be. Of several requests that open one at the same time one

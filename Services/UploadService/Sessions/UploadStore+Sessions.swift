@@ -79,7 +79,7 @@ extension UploadStore {
         case idTaken
     }
 
-    /// Makes the row, unless the name is taken, and notes the first opening, as `noteOpening` does.
+    /// Makes the row, unless the name is taken: nobody shall send terabytes for that; and notes the first opening, as `noteOpening` does.
     static func open(
         _ upload: Upload,
         _ plan: PartPlan,

@@ -105,7 +105,7 @@ import Testing
             #expect(try await service.upload("a").status == 201)
             let row = try #require(try await service.pool.query("SELECT id::text FROM uploads").first)
             let answer = try await SessionClient.open("a", 3, with: ["upload_id": row.text(0)], on: service).1
-            #expect(answer.status == 409)
+            #expect(answer.code == "UPLOAD_ALREADY_EXISTS")
             let rows = try await service.pool.query("SELECT count(*) FROM multipart_openings")
             #expect(try rows.first?.int(0) == 0)
         }
